@@ -1,0 +1,21 @@
+/*
+ * Threads of our own: named, small stacks, every asynchronous signal blocked so that the host's
+ * handlers never run on them. Core and guest start them.
+ */
+#ifndef BK_OS_THREAD_H
+#define BK_OS_THREAD_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+/* 0 or -errno. The stack is 512 KiB: SQLite and libdeflate fit. */
+int bk__thread_start(pthread_t *ret, const char *name, void *(*entry)(void *), void *arg);
+
+/* A condition variable on CLOCK_MONOTONIC, and a wait until a monotonic millisecond (< 0: no end).
+   Returns 0 or ETIMEDOUT. */
+int bk__cond_init(pthread_cond_t *cond);
+int bk__cond_until(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t mono_ms);
+
+int bk__cpu_count(void); /* processors this process may use, at least 1 */
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * A store: one thing that holds the bot's data, behind one interface. Features see only this; the
+ * drivers (store/sqlite, ...) are named in api/tables.c. Everything here runs on a guest thread
+ * (or in the helper process), never on a host thread.
+ */
+#ifndef BK_STORE_STORE_H
+#define BK_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <base/hash.h>
+
+struct bk__job;
+struct json_object;
+struct bk__store;
+
+/* A store's whole state at one instant, as a file of its own (for SQLite: a database file). */
+struct bk__image {
+    int64_t bytes;
+    int64_t pages;
+    int page_size;
+};
+
+/* Where a statement of a script failed. */
+struct bk__script_error {
+    int line;       /* of the statement's first token, from 1 */
+    int statement;  /* from 1 */
+    char text[256]; /* the statement's beginning */
+    char why[512];  /* the engine's own message */
+};
+
+struct bk__store_driver {
+    const char *name;                                  /* "sqlite" */
+    bool (*accepts)(const char *database);             /* is this option value mine? */
+    /* Opens the store read-write, never creating it: BK_ENOTFOUND (missing), BK_ECORRUPT (not a
+       database, zero bytes), BK_EDENIED, BK_EINVAL (a folder). create: an empty one may be made
+       (migrate.up from nothing). */
+    int (*open)(struct bk__store **ret, struct bk__job *job, const char *database, bool create);
+    void (*close)(struct bk__store *store);            /* NULL is fine */
+
+    /* Reads a page and reports: {path, bytes, wal_bytes, page_size, pages, journal_mode,
+       schema_version, same_file, tables, response_ms}. */
+    int (*probe)(struct bk__store *store, struct json_object *ret_report);
+
+    /* The whole state under one read transaction into a new file at path (0600, not fsynced). */
+    int (*snapshot)(struct bk__store *store, const char *path, struct bk__image *ret);
+
+    /* Restores an image into the live store as one transaction; open connections go on and see
+       it. BK_EBUSY, BK_EUNSUPPORTED (page size differs under WAL, ...). */
+    int (*restore)(struct bk__store *store, const char *image_path);
+
+    /* Transactions for migrations. begin takes the write lock (waits busy.wait, cancellable) with
+       foreign keys off when asked, commit checks foreign keys when they were on before. */
+    int (*begin)(struct bk__store *store);
+    int (*commit)(struct bk__store *store);            /* BK_EMIGRATION: foreign keys violated */
+    void (*rollback)(struct bk__store *store);         /* no error when there is no transaction */
+    int (*script)(struct bk__store *store, const char *sql, bool in_transaction,
+                  struct bk__script_error *ret_error);
+    /* One statement with text/int/null parameters (a JSON list or NULL, borrowed); rows (a JSON
+       list of objects, may be NULL) are appended to ret_rows. */
+    int (*query)(struct bk__store *store, const char *sql, struct json_object *parameters,
+                 struct json_object *ret_rows);
+    bool (*has_table)(struct bk__store *store, const char *table);
+
+    /* --- on files that are nobody's live store --------------------------------------------- */
+
+    /* Proves an image file: header, page count, quick_check, rows per table.
+       {page_size, pages, bytes, tables:{name:rows}}. BK_ECORRUPT says where. */
+    int (*prove)(struct bk__job *job, const char *image_path, struct json_object *ret_report);
+
+    /* Puts an image in the place of a store that cannot be opened (missing, zero bytes, not a
+       database) or that nobody has open; the old files are set aside as *ret_kept (the caller
+       frees; NULL: there were none). Stale -wal, -shm and -journal files never win. */
+    int (*replace)(struct bk__job *job, const char *database, const char *image_path,
+                   char **ret_kept);
+};
+
+struct bk__store {
+    const struct bk__store_driver *driver;
+};
+
+/* Defined in api/tables.c; NULL ends it. */
+extern const struct bk__store_driver *const bk__store_drivers[];
+
+/* The driver for the option "database", or NULL with the error set (BK_EINVAL, BK_EUNSUPPORTED). */
+const struct bk__store_driver *bk__store_driver_for(const char *database);
+
+/* The driver found and the store opened. */
+int bk__store_open(struct bk__store **ret, struct bk__job *job, bool create);
+void bk__store_close(struct bk__store *store);
+
+#endif

@@ -19,6 +19,11 @@ int64_t bk__job_int(struct bk__job *job, const char *name, int64_t fallback);
 bool bk__job_bool(struct bk__job *job, const char *name, bool fallback);
 bool bk__job_has(struct bk__job *job, const char *name);
 
+/* The operation's name and all its arguments as one object; both belong to the job. The relay to
+   the helper program and the event queue read them. */
+const char *bk__job_operation(struct bk__job *job);
+struct json_object *bk__job_args(struct bk__job *job);
+
 /* The result object to fill; it belongs to the job. Sent only when the run function returns 0. */
 struct json_object *bk__job_result(struct bk__job *job);
 

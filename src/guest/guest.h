@@ -28,6 +28,7 @@ const char *bk__guest_mode_name(enum bk__guest_mode mode); /* "thread" "process"
 /*
  * Starts a thread in that mode. In BK__GUEST_THREAD it belongs to the process's one guest table:
  * all guest threads of all keepers share it, because our one SQLite must see one lock owner.
+ * 0, or -errno (-ESRCH in a forked child, which has no guest threads).
  */
 int bk__guest_start(enum bk__guest_mode mode, pthread_t *ret, const char *name,
                     void *(*entry)(void *), void *arg);

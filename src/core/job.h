@@ -10,7 +10,7 @@
 
 struct bk__config;
 struct bk__job;
-struct bk_keeper;
+struct bk__keeper;
 struct json_object;
 
 /* Arguments, already checked against the operation's table and filled with its fallbacks. */
@@ -21,6 +21,10 @@ bool bk__job_has(struct bk__job *job, const char *name);
 
 /* The operation's name and all its arguments as one object; both belong to the job. The relay to
    the helper program and the event queue read them. */
+const char *bk__job_operation(struct bk__job *job);
+struct json_object *bk__job_args(struct bk__job *job);
+
+/* The operation's name, and all its arguments (borrowed): for the relay to the helper program. */
 const char *bk__job_operation(struct bk__job *job);
 struct json_object *bk__job_args(struct bk__job *job);
 
@@ -47,7 +51,10 @@ int bk__job_call(struct bk__job *job, const char *operation, struct json_object 
 void bk__job_event(struct bk__job *job, const char *event, struct json_object *members);
 
 const struct bk__config *bk__job_config(struct bk__job *job);
-struct bk_keeper *bk__job_keeper(struct bk__job *job);
+struct bk__keeper *bk__job_keeper(struct bk__job *job);
+/* When the schedule runs the operation next, in wall milliseconds, as the bot's own process
+   recorded it in state.dir (also read by tools); -1: it does not. */
+int64_t bk__job_next_due(struct bk__job *job, const char *operation);
 int64_t bk__job_wall(struct bk__job *job); /* the keeper's clocks */
 int64_t bk__job_mono(struct bk__job *job);
 

@@ -5,6 +5,7 @@
 #ifndef BK_BASE_BUF_H
 #define BK_BASE_BUF_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -21,7 +22,9 @@ void bk__buf_clear(struct bk__buf *buf); /* keeps the memory */
 void bk__buf_add(struct bk__buf *buf, const void *bytes, size_t size);
 void bk__buf_text(struct bk__buf *buf, const char *text);
 void bk__buf_printf(struct bk__buf *buf, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+    __attribute__((format(printf, 2, 3))); /* the decimal point is a point in every locale */
+void bk__buf_vprintf(struct bk__buf *buf, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 
 /* Gives the text away and empties the buffer; the caller frees it. NULL: out of memory. */
 char *bk__buf_take(struct bk__buf *buf);

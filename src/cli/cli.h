@@ -1,0 +1,53 @@
+/*
+ * What the files of the program share. The program knows include/botkeep.h and
+ * bk_describe() alone: commands, flags and help come from the tables it prints.
+ */
+#ifndef BK_CLI_CLI_H
+#define BK_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include <json-c/json.h>
+
+#define CLI_USAGE 64 /* EX_USAGE of sysexits.h */
+
+/* One call of the program, parsed. */
+struct bk__cli {
+    struct json_object *tables; /* bk_describe() */
+    struct json_object
+        *operation;              /* the row in tables, or NULL: help, version, describe */
+    struct json_object *options; /* {"backup.dir": "x"} as given by flags */
+    struct json_object *arguments; /* of the operation, typed */
+    const char *command; /* "describe", "helper", "help" where there is no operation */
+    bool json;           /* --json */
+    bool help;           /* --help */
+    bool version;        /* --version */
+};
+
+/* flags.c: 0, or CLI_USAGE after saying on stderr what is wrong. */
+int bk__cli_parse(struct bk__cli *cli, int argc, char **argv);
+
+/* help.c */
+void bk__cli_help(const struct bk__cli *cli, FILE *out);
+
+/* run.c: opens a keeper, runs the operation, shows progress, prints the result. An exit
+ * code. */
+int bk__cli_run(const struct bk__cli *cli);
+
+/* progress.c: one line on stderr when that is a terminal. */
+void bk__cli_progress(struct json_object *event);
+void bk__cli_progress_end(void);
+
+/* render.c: a result for people; returns the exit code it stands for. */
+int bk__cli_render(const char *operation, struct json_object *result);
+void bk__cli_bytes(double bytes, char *text, size_t size); /* "12.5 MB" */
+
+/* helper.c: the helper process of a keeper in process mode; speaks JSON lines. */
+int bk__cli_helper(void);
+
+/* A member of a JSON object as text, "" where there is none. */
+const char *bk__cli_text(struct json_object *object, const char *name);
+struct json_object *bk__cli_member(struct json_object *object, const char *name);
+
+#endif

@@ -1,0 +1,277 @@
+/*
+ * The board: a small table of pushed reports and one of event loops behind one mutex. Not
+ * the snapshot itself. bk_report() and bk_beat() write it from host threads, snapshot.c
+ * reads it.
+ *
+ * Locks: board->lock only; nothing is called while it is held but memory and JSON.
+ */
+#include <health/board.h>
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <base/json.h>
+#include <base/text.h>
+#include <core/error.h>
+
+/* Names come from the host's code, not from its users: a few dozen are plenty, and a
+   bound keeps a bug there from eating our memory. */
+#define MOST_REPORTS 64
+#define MOST_LOOPS 16
+#define NAME_SIZE 65
+#define MESSAGE_SIZE 257
+
+/* A loop this much later than promised is worth a word, and this much later hangs. */
+#define STALL_MS 200
+#define LATE_MS 1000
+#define HANG_MS 30000
+
+struct report {
+    char check[NAME_SIZE];
+    char message[MESSAGE_SIZE];
+    enum bk__level level;
+    int ttl_ms;
+    int64_t at_ms;
+};
+
+struct loop {
+    char name[NAME_SIZE];
+    int period_ms;
+    int64_t at_ms;
+    int64_t max_lag_ms;
+    int64_t stalls;
+};
+
+struct bk__health_board {
+    pthread_mutex_t lock;
+    /* guarded by lock */
+    struct report reports[MOST_REPORTS];
+    int report_count;
+    struct loop loops[MOST_LOOPS];
+    int loop_count;
+    int64_t cpu_process_ms; /* of the CPU sample before; cpu_mono_ms 0: none yet */
+    int64_t cpu_mono_ms;
+};
+
+struct bk__health_board *bk__health_board_new(void) {
+    struct bk__health_board *board = calloc(1, sizeof *board);
+    if (board && pthread_mutex_init(&board->lock, NULL) != 0) {
+        free(board);
+        return NULL;
+    }
+    return board;
+}
+
+void bk__health_board_free(void *board_) {
+    struct bk__health_board *board = board_;
+    if (board) {
+        pthread_mutex_destroy(&board->lock);
+        free(board);
+    }
+}
+
+static int check_name(const char *what, const char *name) {
+    if (!name || !*name || strlen(name) >= NAME_SIZE || !bk__text_utf8(name)) {
+        return bk__fail(BK_EINVAL,
+                        "A %s needs a name of 1 to %d bytes of UTF-8. Nothing was noted.",
+                        what, NAME_SIZE - 1);
+    }
+    return 0;
+}
+
+/* Copies at most size - 1 bytes and never cuts a UTF-8 character in two. */
+static void copy_text(char *to, size_t size, const char *from) {
+    size_t length = strlen(from);
+    if (length >= size) {
+        length = size - 1;
+        while (length > 0 && ((unsigned char)from[length] & 0xC0) == 0x80) {
+            length--;
+        }
+    }
+    memcpy(to, from, length);
+    to[length] = '\0';
+}
+
+static struct report *find_report(struct bk__health_board *board, const char *check) {
+    for (int i = 0; i < board->report_count; i++) {
+        if (strcmp(board->reports[i].check, check) == 0) {
+            return &board->reports[i];
+        }
+    }
+    if (board->report_count == MOST_REPORTS) {
+        return NULL;
+    }
+    struct report *report = &board->reports[board->report_count++];
+    copy_text(report->check, sizeof report->check, check);
+    return report;
+}
+
+int bk__health_board_report(struct bk__health_board *board,
+                            const struct bk__health_report *given, int64_t mono_ms) {
+    enum bk__level level;
+    int error = check_name("check", given->check);
+    if (error) {
+        return error;
+    }
+    if (!given->level || !bk__level_parse(given->level, &level)) {
+        return bk__fail(BK_EINVAL,
+                        "The level of check '%s' must be healthy, degraded or "
+                        "unhealthy. Nothing was noted.",
+                        given->check);
+    }
+    if (given->ttl_ms < 1) {
+        return bk__fail(BK_EINVAL,
+                        "The ttl_ms of check '%s' must be 1 or more. Nothing was noted.",
+                        given->check);
+    }
+    if (given->message && !bk__text_utf8(given->message)) {
+        return bk__fail(BK_EINVAL,
+                        "The message of check '%s' is not valid UTF-8. Nothing was "
+                        "noted.",
+                        given->check);
+    }
+    pthread_mutex_lock(&board->lock);
+    struct report *report = find_report(board, given->check);
+    if (report) {
+        copy_text(report->message, sizeof report->message,
+                  given->message ? given->message : "");
+        report->level = level;
+        report->ttl_ms = given->ttl_ms;
+        report->at_ms = mono_ms;
+    }
+    pthread_mutex_unlock(&board->lock);
+    if (!report) {
+        return bk__fail(BK_EBUSY,
+                        "There are %d checks already; '%s' was not noted. Use fewer "
+                        "names.",
+                        MOST_REPORTS, given->check);
+    }
+    return 0;
+}
+
+static struct loop *find_loop(struct bk__health_board *board, const char *name,
+                              int64_t now) {
+    for (int i = 0; i < board->loop_count; i++) {
+        if (strcmp(board->loops[i].name, name) == 0) {
+            return &board->loops[i];
+        }
+    }
+    if (board->loop_count == MOST_LOOPS) {
+        return NULL;
+    }
+    struct loop *loop = &board->loops[board->loop_count++];
+    copy_text(loop->name, sizeof loop->name, name);
+    loop->at_ms = now;
+    return loop;
+}
+
+static int64_t lag_of(const struct loop *loop, int64_t now) {
+    int64_t lag = now - loop->at_ms - loop->period_ms;
+    return lag > 0 ? lag : 0;
+}
+
+int bk__health_board_beat(struct bk__health_board *board, const char *name,
+                          int64_t mono_ms, int period_ms) {
+    int error = check_name("loop", name);
+    if (error) {
+        return error;
+    }
+    pthread_mutex_lock(&board->lock);
+    struct loop *loop = find_loop(board, name, mono_ms);
+    if (loop) {
+        loop->period_ms = period_ms;
+        int64_t lag = lag_of(loop, mono_ms);
+        loop->max_lag_ms = lag > loop->max_lag_ms ? lag : loop->max_lag_ms;
+        loop->stalls += lag > STALL_MS;
+        loop->at_ms = mono_ms;
+    }
+    pthread_mutex_unlock(&board->lock);
+    if (!loop) {
+        return bk__fail(BK_EBUSY,
+                        "There are %d loops already; '%s' was not noted. Use fewer "
+                        "names.",
+                        MOST_LOOPS, name);
+    }
+    return 0;
+}
+
+double bk__health_board_cpu(struct bk__health_board *board, int64_t process_ms,
+                            int64_t mono_ms, double quota_cores) {
+    pthread_mutex_lock(&board->lock);
+    double percent = -1;
+    if (board->cpu_mono_ms > 0 && mono_ms > board->cpu_mono_ms && quota_cores > 0) {
+        percent = 100.0 * (double)(process_ms - board->cpu_process_ms) /
+                  (double)(mono_ms - board->cpu_mono_ms) / quota_cores;
+    }
+    board->cpu_process_ms = process_ms;
+    board->cpu_mono_ms = mono_ms;
+    pthread_mutex_unlock(&board->lock);
+    return percent;
+}
+
+static bool read_report(const struct report *report, int64_t now,
+                        struct bk__health_verdict *verdict) {
+    struct bk__finding finding = {report->check, report->level, "reported",
+                                  report->message};
+    char text[MESSAGE_SIZE + 64];
+    int64_t age = now - report->at_ms;
+    if (age > report->ttl_ms) {
+        snprintf(text, sizeof text, "No report for %lld s; the last one said %s",
+                 (long long)(age / 1000), bk__level_name(report->level));
+        finding =
+            (struct bk__finding){report->check, BK__UNKNOWN, "report_expired", text};
+    }
+    struct json_object *check = bk__health_judge(verdict, &finding);
+    return check && bk__json_add_text(check, "kind", "push") &&
+           bk__json_add_int(check, "age_ms", age) &&
+           bk__json_add_int(check, "ttl_ms", report->ttl_ms);
+}
+
+static bool read_loop(const struct loop *loop, int64_t now,
+                      struct bk__health_verdict *verdict, struct json_object *loops) {
+    int64_t lag = lag_of(loop, now);
+    char name[NAME_SIZE + 8];
+    char text[NAME_SIZE + 96];
+    struct json_object *row = bk__json_object();
+    if (!row) {
+        return false;
+    }
+    bk__json_add_int(row, "age_ms", now - loop->at_ms);
+    bk__json_add_int(row, "period_ms", loop->period_ms);
+    bk__json_add_int(row, "lag_ms", lag);
+    bk__json_add_int(row, "max_lag_ms", loop->max_lag_ms);
+    bk__json_add_int(row, "stalls", loop->stalls);
+    if (!bk__json_put(loops, loop->name, row)) {
+        return false;
+    }
+    enum bk__level level = lag > HANG_MS   ? BK__UNHEALTHY
+                           : lag > LATE_MS ? BK__DEGRADED
+                                           : BK__HEALTHY;
+    snprintf(name, sizeof name, "loop.%s", loop->name);
+    if (level == BK__HEALTHY) {
+        snprintf(text, sizeof text, "The event loop beats");
+    } else {
+        snprintf(text, sizeof text, "Event loop '%s' has not answered for %lld ms",
+                 loop->name, (long long)(now - loop->at_ms));
+    }
+    struct bk__finding finding = {
+        name, level, level == BK__UNHEALTHY ? "loop_hangs" : "loop_late", text};
+    return bk__health_judge(verdict, &finding) != NULL;
+}
+
+int bk__health_board_read(struct bk__health_board *board, int64_t mono_ms,
+                          struct bk__health_verdict *verdict, struct json_object *loops) {
+    bool good = true;
+    pthread_mutex_lock(&board->lock);
+    for (int i = 0; good && i < board->report_count; i++) {
+        good = read_report(&board->reports[i], mono_ms, verdict);
+    }
+    for (int i = 0; good && i < board->loop_count; i++) {
+        good = read_loop(&board->loops[i], mono_ms, verdict, loops);
+    }
+    pthread_mutex_unlock(&board->lock);
+    return good ? 0 : bk__fail_memory();
+}

@@ -1,0 +1,11 @@
+/*
+ * The operation of this room, for api/tables.c. Its code: doctor.c.
+ */
+#ifndef BK_DOCTOR_OPERATIONS_H
+#define BK_DOCTOR_OPERATIONS_H
+
+struct bk__operation;
+
+extern const struct bk__operation bk__doctor_operations[];
+
+#endif

@@ -6,9 +6,9 @@
 #include <doctor/operations.h>
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-#include <base/buf.h>
 #include <base/json.h>
 #include <core/error.h>
 #include <core/job.h>

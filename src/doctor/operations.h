@@ -4,7 +4,7 @@
 #ifndef BK_DOCTOR_OPERATIONS_H
 #define BK_DOCTOR_OPERATIONS_H
 
-struct bk__operation;
+#include <core/operation.h>
 
 extern const struct bk__operation bk__doctor_operations[];
 

@@ -6,8 +6,6 @@
 
 #include <stddef.h>
 
-#include <core/operation.h>
-
 static const struct bk__field snapshot_result[] = {
     {"status", "text", NULL, "healthy|degraded|unhealthy|unknown",
      "The worst level of all checks."},

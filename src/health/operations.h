@@ -4,8 +4,7 @@
 #ifndef BK_HEALTH_OPERATIONS_H
 #define BK_HEALTH_OPERATIONS_H
 
-struct bk__job;
-struct bk__operation;
+#include <core/operation.h>
 
 extern const struct bk__operation bk__health_operations[];
 

@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include <base/buf.h>
 #include <base/json.h>
 #include <core/config.h>
 #include <core/error.h>
@@ -49,58 +48,47 @@ static const char *helper_value(const struct bk__config *config, enum bk__option
 static struct json_object *options_object(const struct bk__config *config) {
     bool whole = true;
     struct json_object *object = bk__json_object();
-    struct json_object *list = bk__json_list();
 
-    for (int i = 0; i < BK__OPTION_COUNT && object != NULL && list != NULL && whole;
-         i++) {
-        struct json_object *row = bk__json_object();
-
-        whole = row != NULL && bk__json_add_text(row, "name", bk__option_rows[i].name) &&
-                bk__json_add_text(row, "value", helper_value(config, (enum bk__option)i));
-        whole = bk__json_append(list, row) && whole;
-    }
-    if (object == NULL || !bk__json_put(object, "options", list) || !whole) {
+    for (int i = 0; i < BK__OPTION_COUNT && object != NULL && whole; i++)
+        whole = bk__json_add_text(object, bk__option_rows[i].name,
+                                  helper_value(config, (enum bk__option)i));
+    if (!whole) {
         json_object_put(object);
         return NULL;
     }
     return object;
 }
 
-static struct json_object *operation_object(struct bk__job *job) {
+/* The whole request on one line. NULL: out of memory. */
+static char *request_text(struct bk__job *job) {
     struct json_object *object = bk__json_object();
+    struct json_object *options = options_object(bk__job_config(job));
+    char *text = NULL;
 
-    if (object == NULL ||
-        !bk__json_add_text(object, "operation", bk__job_operation(job)) ||
-        !bk__json_put(object, "args", json_object_get(bk__job_args(job)))) {
-        json_object_put(object);
-        return NULL;
+    if (object == NULL || options == NULL) {
+        json_object_put(options);
+        goto out;
     }
-    return object;
-}
-
-static void add_line(struct bk__buf *text, struct json_object *object) {
-    char *line = object != NULL ? bk__json_print(object) : NULL;
-
-    if (line != NULL) {
-        bk__buf_text(text, line);
-        bk__buf_text(text, "\n");
-    } else {
-        text->failed = true;
-    }
-    free(line);
+    if (bk__json_put(object, "options", options) &&
+        bk__json_add_text(object, "operation", bk__job_operation(job)) &&
+        bk__json_put(object, "args", json_object_get(bk__job_args(job))))
+        text = bk__json_print(object);
+out:
     json_object_put(object);
+    return text;
 }
 
 static int send_request(struct bk__job *job, struct bk__helper *helper) {
-    struct bk__buf text = {0};
+    const bool *cancel = bk__job_cancel_flag(job);
+    char *text = request_text(job);
     int result;
 
-    add_line(&text, options_object(bk__job_config(job)));
-    add_line(&text, operation_object(job));
-    result = text.failed
-                 ? -ENOMEM
-                 : bk__helper_say(helper, text.data, text.size, bk__job_cancel_flag(job));
-    bk__buf_free(&text);
+    if (text == NULL)
+        return -ENOMEM;
+    result = bk__helper_say(helper, text, strlen(text), cancel);
+    if (result == 0)
+        result = bk__helper_say(helper, "\n", 1, cancel);
+    free(text);
     return result;
 }
 

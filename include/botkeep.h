@@ -58,7 +58,8 @@ typedef struct bk_keeper bk_keeper;
     E(ECANCELLED, -11, "the job was cancelled")                                          \
     E(EDENIED, -12, "the system refuses access")                                         \
     E(EISOLATION, -13, "the database cannot be touched safely from this process")        \
-    E(EMIGRATION, -14, "a migration failed, or the migration files and history disagree") \
+    E(EMIGRATION, -14,                                                                   \
+      "a migration failed, or the migration files and history disagree")                 \
     E(EUNSUPPORTED, -15, "this build or this kind of store cannot do that")              \
     E(EINTERNAL, -16, "a defect in botkeep; please report it")
 
@@ -169,8 +170,8 @@ BK_API int bk_wakeup_fd(bk_keeper *k);
  * The host's own measurement of a named check: level is "healthy", "degraded" or "unhealthy",
  * message may be NULL. After ttl_ms (1 to 2147483647) without a new report the check is "unknown".
  */
-BK_API int bk_report(bk_keeper *k, const char *check, const char *level, const char *message,
-                     int ttl_ms);
+BK_API int bk_report(bk_keeper *k, const char *check, const char *level,
+                     const char *message, int ttl_ms);
 
 /* The named event loop is alive. Call it from a timer of that loop, each health.loop.period. */
 BK_API int bk_beat(bk_keeper *k, const char *loop);

@@ -22,7 +22,8 @@ void bk__buf_clear(struct bk__buf *buf); /* keeps the memory */
 void bk__buf_add(struct bk__buf *buf, const void *bytes, size_t size);
 void bk__buf_text(struct bk__buf *buf, const char *text);
 void bk__buf_printf(struct bk__buf *buf, const char *format, ...)
-    __attribute__((format(printf, 2, 3))); /* the decimal point is a point in every locale */
+    __attribute__((format(printf, 2,
+                          3))); /* the decimal point is a point in every locale */
 void bk__buf_vprintf(struct bk__buf *buf, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
 

@@ -14,7 +14,7 @@ struct bk__hash; /* one running SHA-256 */
 struct bk__hash *bk__hash_new(void); /* NULL: out of memory */
 void bk__hash_add(struct bk__hash *hash, const void *bytes, size_t size);
 void bk__hash_end(struct bk__hash *hash, char ret_hex[BK__SHA256_HEX]); /* frees hash */
-void bk__hash_drop(struct bk__hash *hash);                              /* frees it; NULL is fine */
+void bk__hash_drop(struct bk__hash *hash); /* frees it; NULL is fine */
 void bk__hash_bytes(const void *bytes, size_t size, char ret_hex[BK__SHA256_HEX]);
 
 #endif

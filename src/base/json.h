@@ -15,11 +15,13 @@ struct json_object *bk__json_parse(const char *text, const char **ret_why);
 
 /* Reading a member by name; the fallback where it is missing, null or of another type. The text
    belongs to the object. */
-const char *bk__json_text(struct json_object *object, const char *name, const char *fallback);
+const char *bk__json_text(struct json_object *object, const char *name,
+                          const char *fallback);
 int64_t bk__json_int(struct json_object *object, const char *name, int64_t fallback);
 double bk__json_number(struct json_object *object, const char *name, double fallback);
 bool bk__json_bool(struct json_object *object, const char *name, bool fallback);
-struct json_object *bk__json_member(struct json_object *object, const char *name); /* or NULL */
+struct json_object *bk__json_member(struct json_object *object,
+                                    const char *name); /* or NULL */
 
 /* The value at "a.b[0].c", borrowed from root, or NULL. */
 struct json_object *bk__json_pick(struct json_object *root, const char *path);
@@ -30,10 +32,12 @@ bool bk__json_add_text(struct json_object *object, const char *name, const char 
 bool bk__json_add_int(struct json_object *object, const char *name, int64_t value);
 bool bk__json_add_number(struct json_object *object, const char *name, double value);
 bool bk__json_add_bool(struct json_object *object, const char *name, bool value);
-bool bk__json_put(struct json_object *object, const char *name, struct json_object *value);
+bool bk__json_put(struct json_object *object, const char *name,
+                  struct json_object *value);
 struct json_object *bk__json_object(void); /* NULL: out of memory */
 struct json_object *bk__json_list(void);
-bool bk__json_append(struct json_object *list, struct json_object *value); /* takes value */
+bool bk__json_append(struct json_object *list,
+                     struct json_object *value); /* takes value */
 
 /* The JSON text on one line; the caller frees it with free(). NULL: out of memory. */
 char *bk__json_print(struct json_object *object);

@@ -10,8 +10,10 @@
 
 #define BK__STAMP_SIZE 32
 
-void bk__stamp_iso(int64_t unix_ms, char out[BK__STAMP_SIZE]);  /* 2025-12-04T10:30:00.000Z */
+void bk__stamp_iso(int64_t unix_ms,
+                   char out[BK__STAMP_SIZE]); /* 2025-12-04T10:30:00.000Z */
 void bk__stamp_file(int64_t unix_ms, char out[BK__STAMP_SIZE]); /* 2025-12-04T10-30-00 */
-bool bk__stamp_parse(const char *iso, int64_t *ret_unix_ms);    /* what bk__stamp_iso wrote */
+bool bk__stamp_parse(const char *iso,
+                     int64_t *ret_unix_ms); /* what bk__stamp_iso wrote */
 
 #endif

@@ -9,66 +9,84 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum bk__option_type { BK__TEXT, BK__PATH, BK__INT, BK__NUMBER, BK__BOOL, BK__CHOICE, BK__SECRET };
+enum bk__option_type {
+    BK__TEXT,
+    BK__PATH,
+    BK__INT,
+    BK__NUMBER,
+    BK__BOOL,
+    BK__CHOICE,
+    BK__SECRET
+};
 
 /* id, name, type, unit, default, min, max, choices ("a|b"), environment ("A,B"), doc */
-#define BK__OPTIONS(O)                                                                         \
-    O(DATABASE, "database", BK__PATH, "", "", 0, 0, "", "DATABASE_PATH,DATABASE_URL",          \
-      "The bot's database: a path, or a URL (sqlite:///, sqlite+aiosqlite:///, file:).")       \
-    O(STATE_DIR, "state.dir", BK__PATH, "", "", 0, 0, "", "BOTKEEP_STATE_DIR",                 \
-      "The folder of botkeep's own records; empty: DATABASE.botkeep beside the database.")     \
-    O(BACKUP_DIR, "backup.dir", BK__PATH, "", "./backups", 0, 0, "", "BACKUP_DIR",             \
-      "The folder of the backups, relative to the folder the process runs in.")                \
-    O(BACKUP_ENABLED, "backup.enabled", BK__BOOL, "", "true", 0, 0, "", "BACKUP_ENABLED",      \
-      "Whether scheduled and shutdown backups are made; backup.create works in any case.")     \
-    O(BACKUP_EVERY, "backup.every", BK__NUMBER, "hours", "24", 0, 87600, "",                   \
-      "BACKUP_INTERVAL_HOURS", "Hours between automatic backups; 0: none; 0.5 is half an hour.") \
-    O(BACKUP_KEEP, "backup.keep", BK__INT, "", "7", 0, 100000, "", "BACKUP_RETENTION",         \
-      "How many backups of each kind stay; 0 keeps all.")                                      \
-    O(BACKUP_COMPRESS, "backup.compress", BK__CHOICE, "", "auto", 0, 0, "auto|gzip|none",      \
-      "BACKUP_COMPRESS", "auto compresses with gzip above 1 MB; plain gunzip reads it.")       \
-    O(BACKUP_ON_SHUTDOWN, "backup.on.shutdown", BK__BOOL, "", "true", 0, 0, "",                \
-      "BACKUP_ON_SHUTDOWN", "Whether bk_shutdown() makes a last backup.")                      \
-    O(BACKUP_LOCK_WAIT, "backup.lock.wait", BK__INT, "ms", "60000", 0, 3600000, "",            \
-      "BACKUP_LOCK_WAIT_MS", "How long to wait for another process that holds the folder.")    \
-    O(SNAPSHOT_LIMIT, "snapshot.limit", BK__INT, "ms", "600000", 1000, 86400000, "",           \
-      "SNAPSHOT_LIMIT_MS", "How long a snapshot may hold its read transaction.")               \
-    O(SNAPSHOT_WAL_LIMIT, "snapshot.wal.limit", BK__INT, "MB", "1024", 1, 1048576, "",         \
-      "SNAPSHOT_WAL_LIMIT_MB", "How far the database's WAL may grow during a snapshot.")       \
-    O(BUSY_WAIT, "busy.wait", BK__INT, "ms", "30000", 0, 3600000, "", "BUSY_WAIT_MS",          \
-      "How long to wait for a writer that holds the database.")                                \
-    O(MIGRATE_DIR, "migrate.dir", BK__PATH, "", "./migrations", 0, 0, "", "MIGRATE_DIR,MIGRATIONS_DIR", \
-      "The folder of NNNN_name.sql migration files.")                                          \
-    O(MIGRATE_BACKUP, "migrate.backup", BK__BOOL, "", "true", 0, 0, "", "MIGRATE_BACKUP",      \
-      "Whether a backup is made before a batch of migrations.")                                \
-    O(HEALTH_ENABLED, "health.enabled", BK__BOOL, "", "true", 0, 0, "", "HEALTH_CHECK_ENABLED", \
-      "Whether health is measured on a schedule.")                                             \
-    O(HEALTH_EVERY, "health.every", BK__NUMBER, "minutes", "5", 0.01, 525600, "",              \
-      "HEALTH_CHECK_INTERVAL_MINUTES", "Minutes between scheduled health snapshots.")          \
-    O(HEALTH_LOOP_PERIOD, "health.loop.period", BK__INT, "ms", "1000", 10, 3600000, "",        \
-      "HEALTH_LOOP_PERIOD_MS", "How often the host promises to call bk_beat().")               \
-    O(HEALTH_DB_SIZE, "health.db.size", BK__INT, "MB", "500", 1, 1073741824, "",               \
-      "HEALTH_DB_SIZE_MB", "A database larger than this is degraded.")                         \
-    O(HEALTH_DISK_FREE, "health.disk.free", BK__INT, "MB", "100", 0, 1073741824, "",           \
-      "HEALTH_DISK_FREE_MB", "Less free space than this beside data or backups is degraded.")  \
-    O(MEMORY_LIMIT, "memory.limit", BK__INT, "MB", "0", 0, 1073741824, "", "MEMORY_LIMIT_MB",  \
-      "The memory limit where no cgroup sets one; 0: the machine's memory.")                   \
-    O(GUEST_ISOLATION, "guest.isolation", BK__CHOICE, "", "auto", 0, 0,                        \
-      "auto|thread|process|own", "BOTKEEP_ISOLATION",                                          \
-      "Where the database is touched: auto proves thread, else process; own is for a program " \
-      "that holds no other SQLite, as botkeep's own helper.")                                  \
-    O(RUN_TRACK, "run.track", BK__BOOL, "", "true", 0, 0, "", "BOTKEEP_RUN_TRACK",             \
-      "Whether this process is a run of the bot, to be recorded; tools say no.")               \
-    O(LOG_LEVEL, "log.level", BK__CHOICE, "", "info", 0, 0, "debug|info|warning|error|none",   \
-      "BOTKEEP_LOG_LEVEL", "The least level of log events.")                                   \
-    O(ENV_FILE, "env.file", BK__PATH, "", ".env", 0, 0, "", "",                                \
+#define BK__OPTIONS(O)                                                                   \
+    O(DATABASE, "database", BK__PATH, "", "", 0, 0, "", "DATABASE_PATH,DATABASE_URL",    \
+      "The bot's database: a path, or a URL (sqlite:///, sqlite+aiosqlite:///, file:).") \
+    O(STATE_DIR, "state.dir", BK__PATH, "", "", 0, 0, "", "BOTKEEP_STATE_DIR",           \
+      "The folder of botkeep's own records; empty: DATABASE.botkeep beside the "         \
+      "database.")                                                                       \
+    O(BACKUP_DIR, "backup.dir", BK__PATH, "", "./backups", 0, 0, "", "BACKUP_DIR",       \
+      "The folder of the backups, relative to the folder the process runs in.")          \
+    O(BACKUP_ENABLED, "backup.enabled", BK__BOOL, "", "true", 0, 0, "",                  \
+      "BACKUP_ENABLED",                                                                  \
+      "Whether scheduled and shutdown backups are made; backup.create works in any "     \
+      "case.")                                                                           \
+    O(BACKUP_EVERY, "backup.every", BK__NUMBER, "hours", "24", 0, 87600, "",             \
+      "BACKUP_INTERVAL_HOURS",                                                           \
+      "Hours between automatic backups; 0: none; 0.5 is half an hour.")                  \
+    O(BACKUP_KEEP, "backup.keep", BK__INT, "", "7", 0, 100000, "", "BACKUP_RETENTION",   \
+      "How many backups of each kind stay; 0 keeps all.")                                \
+    O(BACKUP_COMPRESS, "backup.compress", BK__CHOICE, "", "auto", 0, 0,                  \
+      "auto|gzip|none", "BACKUP_COMPRESS",                                               \
+      "auto compresses with gzip above 1 MB; plain gunzip reads it.")                    \
+    O(BACKUP_ON_SHUTDOWN, "backup.on.shutdown", BK__BOOL, "", "true", 0, 0, "",          \
+      "BACKUP_ON_SHUTDOWN", "Whether bk_shutdown() makes a last backup.")                \
+    O(BACKUP_LOCK_WAIT, "backup.lock.wait", BK__INT, "ms", "60000", 0, 3600000, "",      \
+      "BACKUP_LOCK_WAIT_MS",                                                             \
+      "How long to wait for another process that holds the folder.")                     \
+    O(SNAPSHOT_LIMIT, "snapshot.limit", BK__INT, "ms", "600000", 1000, 86400000, "",     \
+      "SNAPSHOT_LIMIT_MS", "How long a snapshot may hold its read transaction.")         \
+    O(SNAPSHOT_WAL_LIMIT, "snapshot.wal.limit", BK__INT, "MB", "1024", 1, 1048576, "",   \
+      "SNAPSHOT_WAL_LIMIT_MB", "How far the database's WAL may grow during a snapshot.") \
+    O(BUSY_WAIT, "busy.wait", BK__INT, "ms", "30000", 0, 3600000, "", "BUSY_WAIT_MS",    \
+      "How long to wait for a writer that holds the database.")                          \
+    O(MIGRATE_DIR, "migrate.dir", BK__PATH, "", "./migrations", 0, 0, "",                \
+      "MIGRATE_DIR,MIGRATIONS_DIR", "The folder of NNNN_name.sql migration files.")      \
+    O(MIGRATE_BACKUP, "migrate.backup", BK__BOOL, "", "true", 0, 0, "",                  \
+      "MIGRATE_BACKUP", "Whether a backup is made before a batch of migrations.")        \
+    O(HEALTH_ENABLED, "health.enabled", BK__BOOL, "", "true", 0, 0, "",                  \
+      "HEALTH_CHECK_ENABLED", "Whether health is measured on a schedule.")               \
+    O(HEALTH_EVERY, "health.every", BK__NUMBER, "minutes", "5", 0.01, 525600, "",        \
+      "HEALTH_CHECK_INTERVAL_MINUTES", "Minutes between scheduled health snapshots.")    \
+    O(HEALTH_LOOP_PERIOD, "health.loop.period", BK__INT, "ms", "1000", 10, 3600000, "",  \
+      "HEALTH_LOOP_PERIOD_MS", "How often the host promises to call bk_beat().")         \
+    O(HEALTH_DB_SIZE, "health.db.size", BK__INT, "MB", "500", 1, 1073741824, "",         \
+      "HEALTH_DB_SIZE_MB", "A database larger than this is degraded.")                   \
+    O(HEALTH_DISK_FREE, "health.disk.free", BK__INT, "MB", "100", 0, 1073741824, "",     \
+      "HEALTH_DISK_FREE_MB",                                                             \
+      "Less free space than this beside data or backups is degraded.")                   \
+    O(MEMORY_LIMIT, "memory.limit", BK__INT, "MB", "0", 0, 1073741824, "",               \
+      "MEMORY_LIMIT_MB",                                                                 \
+      "The memory limit where no cgroup sets one; 0: the machine's memory.")             \
+    O(GUEST_ISOLATION, "guest.isolation", BK__CHOICE, "", "auto", 0, 0,                  \
+      "auto|thread|process|own", "BOTKEEP_ISOLATION",                                    \
+      "Where the database is touched: auto proves thread, else process; own is for a "   \
+      "program "                                                                         \
+      "that holds no other SQLite, as botkeep's own helper.")                            \
+    O(RUN_TRACK, "run.track", BK__BOOL, "", "true", 0, 0, "", "BOTKEEP_RUN_TRACK",       \
+      "Whether this process is a run of the bot, to be recorded; tools say no.")         \
+    O(LOG_LEVEL, "log.level", BK__CHOICE, "", "info", 0, 0,                              \
+      "debug|info|warning|error|none", "BOTKEEP_LOG_LEVEL",                              \
+      "The least level of log events.")                                                  \
+    O(ENV_FILE, "env.file", BK__PATH, "", ".env", 0, 0, "", "",                          \
       "The .env file that is read at bk_open(); empty: none.")
 
 enum bk__option {
 #define O(id, ...) BK__OPT_##id,
     BK__OPTIONS(O)
 #undef O
-    BK__OPTION_COUNT
+        BK__OPTION_COUNT
 };
 
 struct bk__option_row {

@@ -42,7 +42,8 @@ void bk__event_queue_free(struct bk__event_queue *queue);
 
 /* Adds an event; takes text, which malloc gave. job is 0 for events of no job. ENOMEM drops it:
    false. A done event must not need memory: bk__event_reserve() before the job starts. */
-bool bk__event_push(struct bk__event_queue *queue, enum bk__event_kind kind, int job, char *text);
+bool bk__event_push(struct bk__event_queue *queue, enum bk__event_kind kind, int job,
+                    char *text);
 
 /* An event's memory ahead of its time, and its use. */
 struct bk__event *bk__event_reserve(void);

@@ -36,7 +36,8 @@ int bk__job_check(struct bk__job *job);
 const bool *bk__job_cancel_flag(struct bk__job *job); /* for waits in os/file.h */
 
 /* Progress in bytes (or steps) of a named phase; sent at most ten times a second. */
-void bk__job_progress(struct bk__job *job, const char *phase, int64_t done, int64_t total);
+void bk__job_progress(struct bk__job *job, const char *phase, int64_t done,
+                      int64_t total);
 
 /* A log event. level: "debug" "info" "warning" "error". */
 void bk__job_log(struct bk__job *job, const char *level, const char *format, ...)

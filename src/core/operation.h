@@ -31,13 +31,14 @@ enum bk__lane {
 
 enum bk__place {
     BK__PLACE_STORE, /* touches a store's files: a guest thread, or whole in the helper process */
-    BK__PLACE_HOST,  /* must run in the host's process; reaches the store by bk__job_call() */
+    BK__PLACE_HOST, /* must run in the host's process; reaches the store by bk__job_call() */
 };
 
 struct bk__operation {
     const char *name; /* "backup.create" */
     const char *doc;  /* one sentence, shown in help and reference */
-    const char *who;  /* "owner", "anyone"; "internal": not callable by bk_run(), not described */
+    const char
+        *who; /* "owner", "anyone"; "internal": not callable by bk_run(), not described */
     enum bk__lane lane;
     enum bk__place place;
     const struct bk__field *arguments; /* ends with a NULL name; NULL: none */

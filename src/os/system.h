@@ -9,15 +9,16 @@
 #include <stdint.h>
 
 struct bk__memory {
-    int64_t rss_bytes;   /* this process */
-    int64_t used_bytes;  /* the container's working set, else rss_bytes */
-    int64_t limit_bytes; /* -1: none found */
+    int64_t rss_bytes;        /* this process */
+    int64_t used_bytes;       /* the container's working set, else rss_bytes */
+    int64_t limit_bytes;      /* -1: none found */
     const char *limit_source; /* "cgroup_v2" "cgroup_v1" "option" "host" */
 };
 
 /* root is "" for the real machine. option_limit_bytes: memory.limit, 0 when unset. The limit is
    the smallest over the process's own cgroup and its ancestors; hybrid set-ups are resolved. */
-int bk__system_memory(const char *root, int64_t option_limit_bytes, struct bk__memory *ret);
+int bk__system_memory(const char *root, int64_t option_limit_bytes,
+                      struct bk__memory *ret);
 
 struct bk__cpu {
     int64_t process_ms; /* user and system time of this process so far */
@@ -26,8 +27,9 @@ struct bk__cpu {
 };
 int bk__system_cpu(const char *root, struct bk__cpu *ret);
 
-int64_t bk__system_rss(void);                 /* bytes, from a kept descriptor-free read */
-bool bk__system_boot_id(char out[64]);        /* false: unknown */
-const char *bk__system_filesystem(const char *path, bool *ret_ephemeral, bool *ret_network);
+int64_t bk__system_rss(void);          /* bytes, from a kept descriptor-free read */
+bool bk__system_boot_id(char out[64]); /* false: unknown */
+const char *bk__system_filesystem(const char *path, bool *ret_ephemeral,
+                                  bool *ret_network);
 
 #endif

@@ -14,6 +14,7 @@ int bk__wake_open(struct bk__wake *wake); /* 0 or -errno; non-blocking, close-on
 void bk__wake_close(struct bk__wake *wake);
 void bk__wake_ring(const struct bk__wake *wake); /* one byte; a full pipe is fine */
 void bk__wake_drain(const struct bk__wake *wake);
-int bk__wake_dup(const struct bk__wake *wake); /* a descriptor the caller owns, or -errno */
+int bk__wake_dup(
+    const struct bk__wake *wake); /* a descriptor the caller owns, or -errno */
 
 #endif

@@ -30,13 +30,14 @@ struct bk__script_error {
 };
 
 struct bk__store_driver {
-    const char *name;                                  /* "sqlite" */
-    bool (*accepts)(const char *database);             /* is this option value mine? */
+    const char *name;                      /* "sqlite" */
+    bool (*accepts)(const char *database); /* is this option value mine? */
     /* Opens the store read-write, never creating it: BK_ENOTFOUND (missing), BK_ECORRUPT (not a
        database, zero bytes), BK_EDENIED, BK_EINVAL (a folder). create: an empty one may be made
        (migrate.up from nothing). */
-    int (*open)(struct bk__store **ret, struct bk__job *job, const char *database, bool create);
-    void (*close)(struct bk__store *store);            /* NULL is fine */
+    int (*open)(struct bk__store **ret, struct bk__job *job, const char *database,
+                bool create);
+    void (*close)(struct bk__store *store); /* NULL is fine */
 
     /* Reads a page and reports: {path, bytes, wal_bytes, page_size, pages, journal_mode,
        schema_version, same_file, tables, response_ms}. */
@@ -52,8 +53,8 @@ struct bk__store_driver {
     /* Transactions for migrations. begin takes the write lock (waits busy.wait, cancellable) with
        foreign keys off when asked, commit checks foreign keys when they were on before. */
     int (*begin)(struct bk__store *store);
-    int (*commit)(struct bk__store *store);            /* BK_EMIGRATION: foreign keys violated */
-    void (*rollback)(struct bk__store *store);         /* no error when there is no transaction */
+    int (*commit)(struct bk__store *store);    /* BK_EMIGRATION: foreign keys violated */
+    void (*rollback)(struct bk__store *store); /* no error when there is no transaction */
     int (*script)(struct bk__store *store, const char *sql, bool in_transaction,
                   struct bk__script_error *ret_error);
     /* One statement with text/int/null parameters (a JSON list or NULL, borrowed); rows (a JSON
@@ -66,7 +67,8 @@ struct bk__store_driver {
 
     /* Proves an image file: header, page count, quick_check, rows per table.
        {page_size, pages, bytes, tables:{name:rows}}. BK_ECORRUPT says where. */
-    int (*prove)(struct bk__job *job, const char *image_path, struct json_object *ret_report);
+    int (*prove)(struct bk__job *job, const char *image_path,
+                 struct json_object *ret_report);
 
     /* Puts an image in the place of a store that cannot be opened (missing, zero bytes, not a
        database) or that nobody has open; the old files are set aside as *ret_kept (the caller

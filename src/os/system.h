@@ -9,8 +9,9 @@
 #include <stdint.h>
 
 struct bk__memory {
-    int64_t rss_bytes;        /* this process */
-    int64_t used_bytes;       /* the container's working set, else rss_bytes */
+    int64_t rss_bytes; /* this process */
+    int64_t
+        used_bytes; /* of the group whose limit binds: its working set; else rss_bytes */
     int64_t limit_bytes;      /* -1: none found */
     const char *limit_source; /* "cgroup_v2" "cgroup_v1" "option" "host" */
 };

@@ -87,13 +87,15 @@ def shared_library(env, objects):
 
 
 def program(env, library):
-    """The program: the public header and the shared library, nothing else of ours."""
+    """The program: the public header and the shared library, nothing else of ours; and a copy
+    of json-c, because the library hides its own."""
+    json = [archive for archive in env['STATIC_LIBS'] if 'json-c' in str(archive)]
     origin = [env.Literal('\\$$ORIGIN'), env.Literal('\\$$ORIGIN/../lib')]
-    objects = [env.Object('#%s/obj/cli/%s.o' % (env['out'], os.path.splitext(source.name)[0]), source)
+    objects = [env.Object('#%s/obj/cli/%s.o' % (env['out'], source.name[:-2]), source)
                for source in sorted(Glob('#src/cli/*.c'), key=str)]
     if not objects:
         return []
-    return env.Program('#%s/botkeep' % env['out'], objects, LIBS=[library[0]], RPATH=origin)
+    return env.Program('#%s/botkeep' % env['out'], objects, LIBS=[library[0]] + json, RPATH=origin)
 
 
 def pkg_config(env):

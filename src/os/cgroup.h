@@ -20,12 +20,14 @@ struct bk__cgroup {
 int bk__cgroup_find(const char *root, const char *controller, struct bk__cgroup *ret);
 void bk__cgroup_free(struct bk__cgroup *group);
 
-bool bk__cgroup_climb(struct bk__cgroup *group); /* to the parent; false: this is the top */
+bool bk__cgroup_climb(
+    struct bk__cgroup *group); /* to the parent; false: this is the top */
 
 /* A file of the group. bk__cgroup_number: its one number, or -1 (missing, "max", not a number).
    bk__cgroup_stat: the number behind key, in a file of "key number" lines, or -1. */
 char *bk__cgroup_text(const struct bk__cgroup *group, const char *file);
 int64_t bk__cgroup_number(const struct bk__cgroup *group, const char *file);
-int64_t bk__cgroup_stat(const struct bk__cgroup *group, const char *file, const char *key);
+int64_t bk__cgroup_stat(const struct bk__cgroup *group, const char *file,
+                        const char *key);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * The two clocks, injectable: monotonic for intervals, wall for records. Tests replace them.
+ * The two clocks, injectable: monotonic for intervals, wall for records. Not time as text
+ * (base/stamp.h). Core hands them on; tests replace them.
  */
 #ifndef BK_OS_CLOCK_H
 #define BK_OS_CLOCK_H

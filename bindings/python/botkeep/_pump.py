@@ -1,0 +1,144 @@
+"""_pump.py: the one thread of a keeper that takes events from the library and hands them to jobs
+and listeners. Not the keeper: it holds none, so that an unused keeper can be collected."""
+from __future__ import annotations
+
+import atexit
+import json
+import logging
+import os
+import threading
+import weakref
+from collections import deque
+from typing import Any, Callable, Deque, Dict, List, Optional
+
+from ._library import Handle, last_error, take
+from .errors import BotkeepError, CancelledError, HandleError
+from .events import Event
+from .job import Job
+
+log = logging.getLogger("botkeep")
+log.addHandler(logging.NullHandler())
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING,
+          "error": logging.ERROR}
+KEPT = 256  # events kept for the first listener
+Listener = Callable[[Optional[Event]], None]
+
+alive: "weakref.WeakSet[Pump]" = weakref.WeakSet()
+
+
+class Pump(threading.Thread):
+    """Waits in bk_next() until the keeper has closed. A daemon, joined at close and at exit."""
+
+    def __init__(self, handle: Handle) -> None:
+        super().__init__(name="botkeep", daemon=True)
+        self.handle = handle
+        self._lock = threading.Lock()  # Guards all below.
+        self._jobs: Dict[int, Job[Any]] = {}
+        self._listeners: List[Listener] = []
+        self._kept: Deque[Event] = deque(maxlen=KEPT)
+        self._over = False
+
+    def run(self) -> None:
+        alive.add(self)
+        reason: BotkeepError = CancelledError(
+            "the keeper was closed before this job ended. The data is safe. Use "
+            "Keeper.shutdown() to let jobs end first.")
+        try:
+            while True:
+                text = take(self.handle.library.bk_next(self.handle.pointer, -1))
+                if text is None:
+                    why = last_error()
+                    if why:
+                        break
+                    continue
+                event = json.loads(text)
+                if event["event"] == "closed":
+                    break
+                self._deal(event)
+        except Exception as error:  # A defect here must not leave a waiting job alone.
+            log.exception("the keeper's thread failed")
+            reason = HandleError("the keeper's thread failed: %s" % error)
+        self._finish(reason)
+
+    def start_job(self, operation: bytes, args: Optional[bytes], name: str,
+                  keeper: object) -> Job[Any]:
+        """bk_run() under the lock: the done event may come before it returns."""
+        with self._lock:
+            number = self.handle.call("bk_run", operation, args)
+            job: Job[Any] = Job(self.handle, number, name, keeper, self)
+            if self._over:
+                job._give_up(HandleError("the keeper is closed. Nothing was started."))
+            else:
+                self._jobs[number] = job
+        return job
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Adds a listener; the first one gets what came before it. Returns what removes it."""
+        with self._lock:
+            kept, self._kept = list(self._kept), deque(maxlen=KEPT)
+            self._listeners.append(listener)
+            over = self._over
+        for event in kept:
+            listener(event)
+        if over:
+            listener(None)
+
+        def remove() -> None:
+            with self._lock:
+                if listener in self._listeners:
+                    self._listeners.remove(listener)
+        return remove
+
+    def leave(self) -> None:
+        """Waits until the thread has ended; from a callback, which it runs, it cannot."""
+        if threading.current_thread() is not self:
+            self.join(5)
+
+    def _deal(self, event: Event) -> None:
+        kind = event["event"]
+        with self._lock:
+            number = event.get("job", 0)
+            job = self._jobs.pop(number, None) if kind == "done" else self._jobs.get(number)
+        if job is not None and kind == "done":
+            job._end(event)
+        elif job is not None and kind == "progress":
+            self._guard(job._on_progress, event)
+        elif kind not in ("done", "progress"):
+            self._publish(event)
+
+    def _publish(self, event: Event) -> None:
+        if event["event"] == "log":
+            log.log(LEVELS.get(event["level"], logging.INFO), "%s", event["message"])
+        with self._lock:
+            listeners = list(self._listeners)
+            if not listeners:
+                self._kept.append(event)
+        for listener in listeners:
+            self._guard(listener, event)
+
+    def _guard(self, call: Callable[..., None], *args: Any) -> None:
+        try:
+            call(*args)
+        except Exception:
+            log.exception("a callback failed")
+
+    def _finish(self, reason: BotkeepError) -> None:
+        with self._lock:
+            self._over = True
+            jobs, self._jobs = list(self._jobs.values()), {}
+            listeners = list(self._listeners)
+        for job in jobs:
+            job._give_up(reason)
+        for listener in listeners:
+            self._guard(listener, None)
+
+
+@atexit.register
+def close_all() -> None:
+    """At exit: a thread that is inside the library while Python goes away would hang or crash.
+    Close does not block, and the threads end at once. A forked child has the objects of its
+    parent's threads, not the threads."""
+    for pump in list(alive):
+        if pump.handle.pid == os.getpid():
+            pump.handle.close()
+            pump.leave()

@@ -1,0 +1,290 @@
+#!/usr/bin/env python3
+"""bench/run.py: botkeep against sqlite3, pigz, cp and psutil on a bot-like database, in one run,
+alternating, medians. Not a test: no limit here fails a build. ./dev bench calls it."""
+import argparse
+import asyncio
+import ctypes
+import os
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+LIBRARY = os.path.join(ROOT, "build", "release", "libbotkeep.so.0")
+sys.path.insert(0, os.path.join(ROOT, "bindings", "python"))
+os.environ["BOTKEEP_LIBRARY"] = LIBRARY
+
+import database  # noqa: E402
+from measure import (Table, alternate, percentile, reset_peak, run, status_kb, sync)  # noqa: E402
+
+
+def keeper_on(folder, **options):
+    from botkeep import Keeper
+    given = dict(database=os.path.join(folder, "bot.db"), backup_dir=os.path.join(folder, "backups"),
+                 backup_keep=1, backup_enabled=False, health_enabled=False, log_level="none")
+    given.update(options)
+    return Keeper(**given)
+
+
+def snapshots(folder, table, rounds):
+    """A raw, fsynced snapshot; the backup's own proof is counted apart and together."""
+    source, copy = os.path.join(folder, "bot.db"), os.path.join(folder, "copy.db")
+    phases = []
+
+    def clean():
+        if os.path.exists(copy):
+            os.remove(copy)
+
+    def dot_backup():
+        clean()
+        run("sqlite3", source, f".backup {copy}")
+        sync(copy)
+
+    def copy_file():
+        clean()
+        run("cp", source, copy)
+        sync(copy)
+
+    with keeper_on(folder) as keeper:
+        def ours():
+            made = keeper.backup.create(compress="none").result()
+            phases.append(made["snapshot_ms"] / 1000)
+
+        seen = alternate(rounds, backup=dot_backup, copy=copy_file, ours=ours)
+    clean()
+    snapshot = statistics.median(phases[1:])
+    peer, copied = seen["backup"][0], seen["copy"][0]
+    table.row("raw snapshot, fsynced", f"{snapshot:.2f} s; sqlite3 .backup {peer:.2f} s",
+              snapshot / peer, 1.2)
+    table.row("", f"cp + fsync {copied:.2f} s", snapshot / copied)
+    table.row("raw backup, proven and read back", f"{seen['ours'][0]:.2f} s, {seen['ours'][1]:.2f} CPU-s; "
+              f".backup {seen['backup'][1]:.2f} CPU-s", seen["ours"][0] / peer)
+
+
+def archives(folder, table, rounds):
+    source, copy = os.path.join(folder, "bot.db"), os.path.join(folder, "copy.db")
+    sizes = {}
+
+    def peer():
+        for name in (copy, copy + ".gz"):
+            if os.path.exists(name):
+                os.remove(name)
+        run("sqlite3", source, f".backup {copy}")
+        run("pigz", "-1", "-p2", copy)
+        sync(copy + ".gz")
+        sizes["peer"] = os.path.getsize(copy + ".gz")
+
+    with keeper_on(folder) as keeper:
+        def ours():
+            sizes["ours"] = keeper.backup.create(compress="gzip").result()["bytes"]
+
+        seen = alternate(rounds, peer=peer, ours=ours)
+    os.remove(copy + ".gz")
+    table.row("gzip backup, proven and read back", f"{seen['ours'][0]:.2f} s, {seen['ours'][1]:.2f} CPU-s; .backup + "
+              f"pigz -1 {seen['peer'][0]:.2f} s, {seen['peer'][1]:.2f} CPU-s",
+              seen["ours"][0] / seen["peer"][0])
+    table.row("its size", f"{sizes['ours'] / 1e6:.0f} MB; {sizes['peer'] / 1e6:.0f} MB",
+              sizes["ours"] / sizes["peer"])
+
+
+def restores(folder, table, rounds):
+    copy = os.path.join(folder, "copy.db")
+    with keeper_on(folder) as keeper:
+        made = keeper.backup.create(compress="gzip").result()
+
+        def clean():
+            if os.path.exists(copy):
+                os.remove(copy)
+
+        def peer():
+            clean()
+            with open(copy + ".raw", "wb") as out:
+                subprocess.run(["gunzip", "-c", made["path"]], stdout=out, check=True)
+            run("cp", copy + ".raw", copy)
+            sync(copy)
+            os.remove(copy + ".raw")
+
+        def ours():
+            clean()
+            keeper.backup.restore(name=made["name"], to=copy).result()
+
+        seen = alternate(rounds, peer=peer, ours=ours)
+        clean()
+    table.row("restore to a file, verified", f"{seen['ours'][0]:.2f} s, {seen['ours'][1]:.2f} CPU-s; gunzip + cp "
+              f"{seen['peer'][0]:.2f} s", seen["ours"][0] / seen["peer"][0])
+
+
+def health(folder, table, rounds):
+    import psutil
+    process = psutil.Process()
+
+    def peer():
+        for _ in range(200):
+            with process.oneshot():
+                process.memory_info(), process.cpu_times()
+            psutil.virtual_memory(), psutil.cpu_percent()
+            psutil.disk_usage(folder), psutil.disk_usage("/")
+
+    with keeper_on(folder) as keeper:
+        keeper.health.snapshot().result()
+
+        def ours():
+            for _ in range(200):
+                keeper.health_now()
+
+        def probed():
+            for _ in range(200):
+                keeper.health.snapshot().result()
+
+        seen = alternate(rounds, peer=peer, ours=ours, probed=probed)
+    peer_us, ours_us, probed_us = (1e6 * seen[name][0] / 200 for name in ("peer", "ours", "probed"))
+    table.row("health snapshot", f"{ours_us:.1f} us through ctypes; psutil {peer_us:.1f} us",
+              ours_us / peer_us, 0.25)
+    table.row("", f"as a job that reads a page of the database {probed_us:.0f} us", probed_us / peer_us)
+
+
+class Writer(threading.Thread):
+    """Commits paced inserts and keeps how long each took."""
+
+    def __init__(self, path):
+        super().__init__(daemon=True)
+        self.db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+        self.db.execute("PRAGMA synchronous = NORMAL")
+        self.latencies, self.going = [], True
+
+    def run(self):
+        while self.going:
+            before = time.perf_counter()
+            self.db.execute("INSERT INTO messages (user_id, at, body) VALUES (1, 1, 'latency')")
+            self.latencies.append(time.perf_counter() - before)
+            time.sleep(0.002)
+
+    def take(self):
+        taken, self.latencies = self.latencies, []
+        return taken
+
+
+def write_latency(folder, table, rounds):
+    seen = {"idle": [], "busy": []}
+    writer = Writer(os.path.join(folder, "bot.db"))
+    writer.start()
+    with keeper_on(folder) as keeper:
+        for _ in range(rounds):
+            job = keeper.backup.create(compress="gzip")
+            writer.take()
+            job.result()
+            busy = writer.take()
+            seen["busy"].append((percentile(busy, .5), percentile(busy, .99)))
+            time.sleep(3)
+            idle = writer.take()
+            seen["idle"].append((percentile(idle, .5), percentile(idle, .99)))
+    writer.going = False
+    writer.join()
+    writer.db.close()
+    figures = {name: [1e6 * statistics.median(column) for column in zip(*runs)]
+               for name, runs in seen.items()}
+    for at, name, limit in ((0, "p50", None), (1, "p99", 1.5)):
+        table.row(f"host write latency {name}", f"{figures['busy'][at]:.0f} us during a gzip backup; "
+                  f"{figures['idle'][at]:.0f} us without", figures["busy"][at] / figures["idle"][at],
+                  limit)
+
+
+def memory(folder, table, label):
+    """In a process of its own: the peak over the host's memory before the library was opened."""
+    script = (f"import sys; sys.path[:0] = {[os.path.dirname(__file__), sys.path[0]]!r}\n"
+              "import run\nfrom measure import *\nimport botkeep, asyncio\n"
+              "run.reset_peak(); before = status_kb('VmRSS')\n"
+              f"with run.keeper_on({folder!r}) as keeper:\n"
+              "    made = keeper.backup.create(compress='gzip').result()\n"
+              "    keeper.backup.verify(name=made['name']).result()\n"
+              "    keeper.health.snapshot().result()\n"
+              "print((status_kb('VmHWM') - before) / 1024)\n")
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    peak = float(done.stdout)
+    table.row(f"peak memory over the host, {label}", "backup, verify, health; in MB", peak, 16, " MB")
+
+
+def opening(folder, table, rounds):
+    loads, opens = [], []
+    script = (f"import time, ctypes\nt = time.perf_counter(); ctypes.CDLL({LIBRARY!r})\n"
+              "print(1000 * (time.perf_counter() - t))")
+    for _ in range(rounds + 1):
+        done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+        loads.append(float(done.stdout))
+        keeper = keeper_on(folder)
+        before = time.perf_counter()
+        with keeper:
+            opens.append(1000 * (time.perf_counter() - before))
+    table.row("loading the library", "in ms", statistics.median(loads[1:]), None, " ms")
+    table.row("opening a keeper", "self-test and run record included; in ms",
+              statistics.median(opens[1:]), 10, " ms")
+
+
+def loop_stall(folder, table):
+    """The longest an asyncio loop is late while a backup and a verify run on this database."""
+    async def ticking(stalls, going):
+        while going[0]:
+            before = time.perf_counter()
+            await asyncio.sleep(0.005)
+            stalls.append(time.perf_counter() - before - 0.005)
+
+    async def work():
+        stalls, going = [], [True]
+        ticker = asyncio.create_task(ticking(stalls, going))
+        async with keeper_on(folder) as keeper:
+            made = await keeper.backup.create(compress="gzip")
+            await keeper.backup.verify(name=made["name"])
+        going[0] = False
+        await ticker
+        return 1000 * max(stalls)
+
+    table.row("longest event-loop stall", "asyncio, backup and verify; in ms", asyncio.run(work()), 50, " ms")
+
+
+def section(name, wanted, work, *arguments):
+    if not wanted or name in wanted:
+        work(*arguments)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
+    parser.add_argument("--size", type=int, default=500, help="the database's size in MB")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--dir", help="where the databases are made (default: a temporary folder)")
+    parser.add_argument("sections", nargs="*", help="snapshot archive restore health latency memory open stall")
+    wanted = parser.parse_args()
+    folder = tempfile.mkdtemp(prefix="botkeep-bench-", dir=wanted.dir)
+    table = Table()
+    try:
+        print(f"making a database of {wanted.size} MB", flush=True)
+        database.make(os.path.join(folder, "bot.db"), wanted.size)
+        print(f"medians of {wanted.rounds} alternating runs, {os.cpu_count()} processors")
+        names, rounds = wanted.sections, wanted.rounds
+        section("snapshot", names, snapshots, folder, table, rounds)
+        section("archive", names, archives, folder, table, rounds)
+        section("restore", names, restores, folder, table, rounds)
+        section("health", names, health, folder, table, rounds)
+        section("latency", names, write_latency, folder, table, rounds)
+        section("memory", names, memory, folder, table, f"{wanted.size} MB")
+        section("open", names, opening, folder, table, 5 * rounds)
+        for size, name, work in ((50, "memory", memory), (2 * wanted.size, "stall", loop_stall)):
+            if not names or name in names:
+                other = os.path.join(folder, str(size))
+                os.mkdir(other)
+                database.make(os.path.join(other, "bot.db"), size)
+                if work is memory:
+                    work(other, table, f"{size} MB")
+                else:
+                    work(other, table)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print("all limits held" if not table.missed else "limits missed: " + ", ".join(table.missed))
+
+
+if __name__ == "__main__":
+    main()

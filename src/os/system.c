@@ -98,47 +98,87 @@ static int64_t own_limit(const struct bk__cgroup *group) {
 }
 
 /*
- * The smallest limit from the own group up, and the working set of the group that sets
- * it: where a parent's limit binds, the siblings' memory counts against it as well. A
- * limit that is not below the machine's memory limits nothing; version 1 writes "none" as
- * almost 2^63.
+ * The smallest limit from the own group up, and the group that sets it: where a parent's
+ * limit binds, the siblings' memory counts against it as well. A limit that is not below
+ * the machine's memory limits nothing; version 1 writes "none" as almost 2^63.
  */
-static void group_memory(const char *root, int64_t machine, struct bk__memory *ret) {
+static int group_limit(const char *root, int64_t machine, struct bk__limits *ret) {
     int64_t least = machine < 0 ? INT64_MAX / 2 : machine;
     struct bk__cgroup group;
+    int error = 0;
 
     if (bk__cgroup_find(root, "memory", &group) != 0)
-        return;
+        return 0;
     do {
-        int64_t limit = own_limit(&group), used;
+        int64_t limit = own_limit(&group);
 
         if (limit < 0 || limit >= least)
             continue;
         least = ret->limit_bytes = limit;
         ret->limit_source = group.v2 ? "cgroup_v2" : "cgroup_v1";
-        used = working_set(&group);
-        ret->used_bytes = used < 0 ? ret->rss_bytes : used;
-    } while (bk__cgroup_climb(&group));
+        ret->v2 = group.v2;
+        free(ret->memory_group);
+        ret->memory_group = strdup(group.dir);
+        error = ret->memory_group ? 0 : -ENOMEM;
+    } while (!error && bk__cgroup_climb(&group));
     bk__cgroup_free(&group);
+    return error;
 }
 
-int bk__system_memory(const char *root, int64_t option_limit_bytes,
-                      struct bk__memory *ret) {
-    struct bk__memory memory = {.limit_bytes = -1, .limit_source = "host"};
+static double quota_cores(const char *root);
+
+int bk__system_limits(const char *root, int64_t option_limit_bytes,
+                      struct bk__limits *ret) {
+    struct bk__limits limits = {.limit_bytes = -1, .limit_source = "host"};
     int64_t machine = machine_memory(root);
+    int error = group_limit(root, machine, &limits);
+
+    if (error)
+        return error;
+    if (limits.limit_bytes < 0 && option_limit_bytes > 0) {
+        limits.limit_bytes = option_limit_bytes;
+        limits.limit_source = "option";
+    } else if (limits.limit_bytes < 0)
+        limits.limit_bytes = machine;
+    limits.cores = quota_cores(root);
+    *ret = limits;
+    return 0;
+}
+
+void bk__system_limits_free(struct bk__limits *limits) {
+    free(limits->memory_group);
+    limits->memory_group = NULL;
+}
+
+int bk__system_used(const char *root, const struct bk__limits *limits,
+                    struct bk__memory *ret) {
+    struct bk__memory memory = {.limit_bytes = limits->limit_bytes,
+                                .limit_source = limits->limit_source};
     int error = resident(root, &memory.rss_bytes);
 
     if (error)
         return error;
     memory.used_bytes = memory.rss_bytes;
-    group_memory(root, machine, &memory);
-    if (memory.limit_bytes < 0 && option_limit_bytes > 0) {
-        memory.limit_bytes = option_limit_bytes;
-        memory.limit_source = "option";
-    } else if (memory.limit_bytes < 0)
-        memory.limit_bytes = machine;
+    if (limits->memory_group) {
+        struct bk__cgroup group = {.v2 = limits->v2, .dir = limits->memory_group};
+        int64_t used = working_set(&group);
+
+        memory.used_bytes = used < 0 ? memory.rss_bytes : used;
+    }
     *ret = memory;
     return 0;
+}
+
+int bk__system_memory(const char *root, int64_t option_limit_bytes,
+                      struct bk__memory *ret) {
+    struct bk__limits limits;
+    int error = bk__system_limits(root, option_limit_bytes, &limits);
+
+    if (!error) {
+        error = bk__system_used(root, &limits, ret);
+        bk__system_limits_free(&limits);
+    }
+    return error;
 }
 
 /* The cores that one group's quota allows, or -1: none set. */

@@ -21,6 +21,23 @@ struct bk__memory {
 int bk__system_memory(const char *root, int64_t option_limit_bytes,
                       struct bk__memory *ret);
 
+/*
+ * Who limits this process. Looking for the groups costs a hundred microseconds, reading what
+ * counts against a known limit a few: resolve once, read often, resolve again now and then.
+ */
+struct bk__limits {
+    int64_t limit_bytes; /* -1: none found */
+    const char *limit_source;
+    double cores;       /* the cgroup's CPU quota, else the processors */
+    char *memory_group; /* the folder of the group whose limit binds; NULL: none does */
+    bool v2;
+};
+int bk__system_limits(const char *root, int64_t option_limit_bytes,
+                      struct bk__limits *ret);
+void bk__system_limits_free(struct bk__limits *limits);
+int bk__system_used(const char *root, const struct bk__limits *limits,
+                    struct bk__memory *ret);
+
 struct bk__cpu {
     int64_t process_ms; /* user and system time of this process so far */
     int64_t mono_ms;    /* when that was read */

@@ -175,9 +175,9 @@ static int run_request(bk_keeper *keeper, struct json_object *request, pid_t par
     int wakeup = bk_wakeup_fd(keeper);
     int job =
         wakeup < 0 ? wakeup : bk_run(keeper, bk__cli_text(request, "operation"), args);
-    result = 0;
+    int code = 0;
     if (job < 0) {
-        result = -refuse(bk_error_name(job), bk_last_error());
+        code = refuse(bk_error_name(job), bk_last_error());
     } else {
         serve(keeper, job, wakeup, parent);
     }
@@ -185,7 +185,7 @@ static int run_request(bk_keeper *keeper, struct json_object *request, pid_t par
         close(wakeup);
     }
     bk_shutdown(keeper, SHUTDOWN_MS);
-    return result < 0;
+    return code;
 }
 
 int bk__cli_helper(void) {

@@ -1,5 +1,6 @@
 /*
- * Locks as a real other process sees them. Not a test. The tests of the guest room call it.
+ * Locks as a real other process sees them, and a sandbox without close_range(). Not a test. The
+ * tests of the guest room call it.
  */
 #include "lockprobe.h"
 

@@ -176,6 +176,13 @@ BK_API int bk_report(bk_keeper *k, const char *check, const char *level,
 /* The named event loop is alive. Call it from a timer of that loop, each health.loop.period. */
 BK_API int bk_beat(bk_keeper *k, const char *loop);
 
+/*
+ * The health of this process now, the same object as the result of health.snapshot, in a few
+ * microseconds and without a job: memory, CPU, disks, reports and loops are measured, the database
+ * is as the last health.snapshot found it (database.age_ms). Yours: bk_free(). NULL: an error.
+ */
+BK_API char *bk_health(bk_keeper *k);
+
 /* An operation of the host begins, for example a command: an id > 0; ESTATE once shutting down. */
 BK_API int bk_begin(bk_keeper *k, const char *label);
 

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <base/json.h>
 #include <base/text.h>
 #include <core/error.h>
 
@@ -52,8 +51,9 @@ struct bk__health_board {
     int report_count;
     struct loop loops[MOST_LOOPS];
     int loop_count;
-    int64_t cpu_process_ms; /* of the CPU sample before; cpu_mono_ms 0: none yet */
-    int64_t cpu_mono_ms;
+    char *probe;          /* members of the database's section; NULL: not probed yet */
+    struct report probed; /* its finding */
+    char probe_code[NAME_SIZE];
 };
 
 struct bk__health_board *bk__health_board_new(void) {
@@ -69,6 +69,7 @@ void bk__health_board_free(void *board_) {
     struct bk__health_board *board = board_;
     if (board) {
         pthread_mutex_destroy(&board->lock);
+        free(board->probe);
         free(board);
     }
 }
@@ -198,80 +199,108 @@ int bk__health_board_beat(struct bk__health_board *board, const char *name,
     return 0;
 }
 
-double bk__health_board_cpu(struct bk__health_board *board, int64_t process_ms,
-                            int64_t mono_ms, double quota_cores) {
-    pthread_mutex_lock(&board->lock);
-    double percent = -1;
-    if (board->cpu_mono_ms > 0 && mono_ms > board->cpu_mono_ms && quota_cores > 0) {
-        percent = 100.0 * (double)(process_ms - board->cpu_process_ms) /
-                  (double)(mono_ms - board->cpu_mono_ms) / quota_cores;
+int bk__health_board_probe(struct bk__health_board *board,
+                           const struct bk__finding *finding, const char *members,
+                           int64_t mono_ms) {
+    char *copy = strdup(members);
+    if (!copy) {
+        return bk__fail_memory();
     }
-    board->cpu_process_ms = process_ms;
-    board->cpu_mono_ms = mono_ms;
+    pthread_mutex_lock(&board->lock);
+    free(board->probe);
+    board->probe = copy;
+    board->probed.level = finding->level;
+    board->probed.at_ms = mono_ms;
+    copy_text(board->probed.message, sizeof board->probed.message, finding->message);
+    copy_text(board->probe_code, sizeof board->probe_code,
+              finding->code ? finding->code : "");
     pthread_mutex_unlock(&board->lock);
-    return percent;
+    return 0;
 }
 
-static bool read_report(const struct report *report, int64_t now,
-                        struct bk__health_verdict *verdict) {
-    struct bk__finding finding = {report->check, report->level, "reported",
-                                  report->message};
+static void read_report(const struct report *report, int64_t now,
+                        struct bk__verdict *verdict) {
     char text[MESSAGE_SIZE + 64];
+    char extra[96];
     int64_t age = now - report->at_ms;
+    snprintf(extra, sizeof extra, "\"kind\":\"push\",\"age_ms\":%lld,\"ttl_ms\":%d",
+             (long long)age, report->ttl_ms);
+    struct bk__finding finding = {report->check, report->level, "reported",
+                                  report->message, extra};
     if (age > report->ttl_ms) {
         snprintf(text, sizeof text, "No report for %lld s; the last one said %s",
                  (long long)(age / 1000), bk__level_name(report->level));
-        finding =
-            (struct bk__finding){report->check, BK__UNKNOWN, "report_expired", text};
+        finding = (struct bk__finding){report->check, BK__UNKNOWN, "report_expired", text,
+                                       extra};
     }
-    struct json_object *check = bk__health_judge(verdict, &finding);
-    return check && bk__json_add_text(check, "kind", "push") &&
-           bk__json_add_int(check, "age_ms", age) &&
-           bk__json_add_int(check, "ttl_ms", report->ttl_ms);
+    bk__verdict_add(verdict, &finding);
 }
 
-static bool read_loop(const struct loop *loop, int64_t now,
-                      struct bk__health_verdict *verdict, struct json_object *loops) {
+static void print_loop(struct bk__buf *buf, const struct loop *loop, int64_t now) {
+    if (buf->size) {
+        bk__buf_text(buf, ",");
+    }
+    bk__health_quote(buf, loop->name);
+    bk__buf_printf(
+        buf,
+        ":{\"age_ms\":%lld,\"period_ms\":%d,\"lag_ms\":%lld,\"max_lag_ms\":%lld,"
+        "\"stalls\":%lld}",
+        (long long)(now - loop->at_ms), loop->period_ms, (long long)lag_of(loop, now),
+        (long long)loop->max_lag_ms, (long long)loop->stalls);
+}
+
+static void judge_loop(const struct loop *loop, int64_t now,
+                       struct bk__verdict *verdict) {
     int64_t lag = lag_of(loop, now);
     char name[NAME_SIZE + 8];
     char text[NAME_SIZE + 96];
-    struct json_object *row = bk__json_object();
-    if (!row) {
-        return false;
-    }
-    bk__json_add_int(row, "age_ms", now - loop->at_ms);
-    bk__json_add_int(row, "period_ms", loop->period_ms);
-    bk__json_add_int(row, "lag_ms", lag);
-    bk__json_add_int(row, "max_lag_ms", loop->max_lag_ms);
-    bk__json_add_int(row, "stalls", loop->stalls);
-    if (!bk__json_put(loops, loop->name, row)) {
-        return false;
-    }
-    enum bk__level level = lag > HANG_MS   ? BK__UNHEALTHY
-                           : lag > LATE_MS ? BK__DEGRADED
-                                           : BK__HEALTHY;
     snprintf(name, sizeof name, "loop.%s", loop->name);
-    if (level == BK__HEALTHY) {
-        snprintf(text, sizeof text, "The event loop beats");
-    } else {
+    struct bk__finding finding = {name, BK__HEALTHY, NULL, "The event loop beats", NULL};
+    if (lag > LATE_MS) {
+        bool hangs = lag > HANG_MS;
         snprintf(text, sizeof text, "Event loop '%s' has not answered for %lld ms",
                  loop->name, (long long)(now - loop->at_ms));
+        finding = (struct bk__finding){name, hangs ? BK__UNHEALTHY : BK__DEGRADED,
+                                       hangs ? "loop_hangs" : "loop_late", text, NULL};
     }
-    struct bk__finding finding = {
-        name, level, level == BK__UNHEALTHY ? "loop_hangs" : "loop_late", text};
-    return bk__health_judge(verdict, &finding) != NULL;
+    bk__verdict_add(verdict, &finding);
 }
 
-int bk__health_board_read(struct bk__health_board *board, int64_t mono_ms,
-                          struct bk__health_verdict *verdict, struct json_object *loops) {
-    bool good = true;
-    pthread_mutex_lock(&board->lock);
-    for (int i = 0; good && i < board->report_count; i++) {
-        good = read_report(&board->reports[i], mono_ms, verdict);
+static void read_probe(const struct bk__health_board *board, struct bk__verdict *verdict,
+                       struct bk__board_view *view) {
+    if (!view->stale_ms) {
+        bk__buf_text(&view->database, "null");
+        return;
     }
-    for (int i = 0; good && i < board->loop_count; i++) {
-        good = read_loop(&board->loops[i], mono_ms, verdict, loops);
+    struct bk__finding finding = {"database", BK__UNKNOWN, "database_not_probed",
+                                  "The database has not been probed yet", NULL};
+    if (!board->probe) {
+        bk__buf_text(&view->database, "null");
+        bk__verdict_add(verdict, &finding);
+        return;
+    }
+    int64_t age = view->mono_ms - board->probed.at_ms;
+    bk__buf_printf(&view->database, "{%s,\"age_ms\":%lld}", board->probe, (long long)age);
+    if (age > view->stale_ms) {
+        finding.code = "database_probe_old";
+        finding.message = "The database has not been probed for long";
+    } else {
+        finding = (struct bk__finding){"database", board->probed.level, board->probe_code,
+                                       board->probed.message, NULL};
+    }
+    bk__verdict_add(verdict, &finding);
+}
+
+void bk__health_board_read(struct bk__health_board *board, struct bk__verdict *verdict,
+                           struct bk__board_view *view) {
+    pthread_mutex_lock(&board->lock);
+    read_probe(board, verdict, view);
+    for (int i = 0; i < board->report_count; i++) {
+        read_report(&board->reports[i], view->mono_ms, verdict);
+    }
+    for (int i = 0; i < board->loop_count; i++) {
+        print_loop(&view->loops, &board->loops[i], view->mono_ms);
+        judge_loop(&board->loops[i], view->mono_ms, verdict);
     }
     pthread_mutex_unlock(&board->lock);
-    return good ? 0 : bk__fail_memory();
 }

@@ -1,7 +1,7 @@
 /*
- * What the host told us: pushed reports with an expiry, and event-loop beats. Memory
- * only, so that reporting stays cheap. Not the measuring of a snapshot (snapshot.c). api
- * writes, snapshot.c reads.
+ * What a snapshot needs from before: pushed reports with an expiry, event-loop beats, the last
+ * probe of the database. Memory only, so that reporting stays cheap. Not the measuring of a
+ * snapshot (snapshot.c). api and database.c write, snapshot.c reads.
  */
 #ifndef BK_HEALTH_BOARD_H
 #define BK_HEALTH_BOARD_H
@@ -11,13 +11,11 @@
 #include <health/level.h>
 
 struct bk__health_board;
-struct json_object;
 
 struct bk__health_board *bk__health_board_new(void); /* NULL: out of memory */
 void bk__health_board_free(void *board);             /* as a keeper's room wants it */
 
-/* See bk_report(). 0 or BK_EINVAL (name, level, ttl), BK_EBUSY (too many names),
- * BK_ENOMEM. */
+/* See bk_report(). 0 or BK_EINVAL (name, level, ttl), BK_EBUSY (too many names). */
 struct bk__health_report {
     const char *check;
     const char *level;
@@ -31,12 +29,22 @@ int bk__health_board_report(struct bk__health_board *board,
 int bk__health_board_beat(struct bk__health_board *board, const char *loop,
                           int64_t mono_ms, int period_ms);
 
-/* The CPU time since the call before, in percent of quota_cores; -1 at the first call. */
-double bk__health_board_cpu(struct bk__health_board *board, int64_t process_ms,
-                            int64_t mono_ms, double quota_cores);
+/* Keeps what a probe of the database found: its finding, and its report as the members of a JSON
+   object. Both are copied. 0 or BK_ENOMEM. */
+int bk__health_board_probe(struct bk__health_board *board,
+                           const struct bk__finding *finding, const char *members,
+                           int64_t mono_ms);
 
-/* Adds every report to checks and every loop to loops, judged at mono_ms. */
-int bk__health_board_read(struct bk__health_board *board, int64_t mono_ms,
-                          struct bk__health_verdict *verdict, struct json_object *loops);
+/* Adds every report, loop and the last probe to the verdict, judged at mono_ms; prints the loops
+   as the members of an object, the database as a value. stale_ms: a probe older than that is
+   unknown; 0: no database is set, so that none is wanted. */
+struct bk__board_view {
+    int64_t mono_ms;
+    int64_t stale_ms;
+    struct bk__buf loops;
+    struct bk__buf database;
+};
+void bk__health_board_read(struct bk__health_board *board, struct bk__verdict *verdict,
+                           struct bk__board_view *view);
 
 #endif

@@ -1,67 +1,79 @@
 /*
- * The database part of a snapshot: what store.probe reports, judged. Not the probing (the
- * store's driver does it, on a guest thread or in the helper). snapshot.c calls it.
+ * The database part of a snapshot: what store.probe reports, judged and kept on the board. Not the
+ * probing (the store's driver does it, on a guest thread or in the helper). snapshot.c calls it.
  */
 #include <health/measure.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <base/json.h>
 #include <core/config.h>
 #include <core/error.h>
 #include <core/job.h>
-#include <health/level.h>
+#include <core/keeper.h>
+#include <health/board.h>
+#include <health/operations.h>
 
 #define SLOW_MS 1000
 #define MB 1048576
 
-static struct bk__finding judge_report(struct bk__job *job, struct json_object *report,
-                                       char *text, size_t size) {
+static struct bk__finding judge(struct bk__job *job, struct json_object *report,
+                                char *text, size_t size) {
     int64_t limit = bk__config_int(bk__job_config(job), BK__OPT_HEALTH_DB_SIZE) * MB;
-    int64_t bytes = bk__json_int(report, "bytes", 0);
     if (!bk__json_bool(report, "same_file", true)) {
         return (struct bk__finding){
             "database", BK__UNHEALTHY, "database_replaced",
-            "The database file was replaced or removed while it is open"};
+            "The database file was replaced or removed while it is open", NULL};
     }
     if (bk__json_number(report, "response_ms", 0) > SLOW_MS) {
         return (struct bk__finding){"database", BK__DEGRADED, "database_slow",
-                                    "Database response time slow (>1s)"};
+                                    "Database response time slow (>1s)", NULL};
     }
-    if (bytes > limit) {
+    if (bk__json_int(report, "bytes", 0) > limit) {
         snprintf(text, size, "The database is larger than %lld MB",
                  (long long)(limit / MB));
-        return (struct bk__finding){"database", BK__DEGRADED, "database_large", text};
+        return (struct bk__finding){"database", BK__DEGRADED, "database_large", text,
+                                    NULL};
     }
-    return (struct bk__finding){"database", BK__HEALTHY, NULL, "The database answers"};
+    return (struct bk__finding){"database", BK__HEALTHY, NULL, "The database answers",
+                                NULL};
 }
 
-static int add_section(struct bk__job *job, struct json_object *report, bool connected) {
-    struct json_object *section = report ? json_object_get(report) : bk__json_object();
-    if (!section || !bk__json_add_bool(section, "connected", connected)) {
-        json_object_put(section);
+/* The report's members, as the board wants them: the object's text without its braces. */
+static int keep(struct bk__job *job, const struct bk__finding *finding,
+                struct json_object *section) {
+    struct bk__health_board *board = bk__health_board_of(bk__job_keeper(job));
+    char *text = bk__json_print(section);
+    if (!text) {
         return bk__fail_memory();
     }
-    return bk__json_put(bk__job_result(job), "database", section) ? 0 : bk__fail_memory();
+    size_t length = strlen(text);
+    text[length - 1] = '\0';
+    int error = bk__health_board_probe(board, finding, text + 1, bk__job_mono(job));
+    free(text);
+    return error;
 }
 
-static int judge_failure(struct bk__job *job, int error,
-                         struct bk__health_verdict *verdict) {
+static int keep_failure(struct bk__job *job, int code) {
     char text[512];
     snprintf(text, sizeof text, "Database connection failed: %s", bk__error_text());
-    struct bk__finding finding = {"database", BK__UNHEALTHY, "database_failed", text};
-    struct json_object *check = bk__health_judge(verdict, &finding);
-    if (!check || !bk__json_add_text(check, "error", bk_error_name(error))) {
-        return bk__fail_memory();
+    struct bk__finding finding = {"database", BK__UNHEALTHY, "database_failed", text,
+                                  NULL};
+    struct json_object *section = bk__json_object();
+    int error = BK_ENOMEM;
+    if (section && bk__json_add_bool(section, "connected", false) &&
+        bk__json_add_text(section, "error", bk_error_name(code))) {
+        error = keep(job, &finding, section);
     }
-    return add_section(job, NULL, false);
+    json_object_put(section);
+    return error == BK_ENOMEM ? bk__fail_memory() : error;
 }
 
-int bk__health_database(struct bk__job *job, struct bk__health_verdict *verdict) {
+int bk__health_probe(struct bk__job *job) {
     if (!*bk__config_text(bk__job_config(job), BK__OPT_DATABASE)) {
-        return bk__json_put(bk__job_result(job), "database", NULL) ? 0
-                                                                   : bk__fail_memory();
+        return 0;
     }
     struct json_object *report = NULL;
     int error = bk__job_call(job, "store.probe", NULL, &report);
@@ -69,12 +81,12 @@ int bk__health_database(struct bk__job *job, struct bk__health_verdict *verdict)
         return error;
     }
     if (error) {
-        return judge_failure(job, error, verdict);
+        return keep_failure(job, error);
     }
     char text[96];
-    struct bk__finding finding = judge_report(job, report, text, sizeof text);
-    error = bk__health_judge(verdict, &finding) ? add_section(job, report, true)
-                                                : bk__fail_memory();
+    struct bk__finding finding = judge(job, report, text, sizeof text);
+    error = bk__json_add_bool(report, "connected", true) ? keep(job, &finding, report)
+                                                         : bk__fail_memory();
     json_object_put(report);
     return error;
 }

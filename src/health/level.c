@@ -1,12 +1,10 @@
 /*
- * Levels by name, and adding a finding to a verdict. No measuring here (measure.c,
- * database.c, board.c do that). Called by every file of this room.
+ * Levels by name, and adding a finding to a verdict. No measuring here (measure.c, database.c,
+ * board.c do that). Called by every file of this room.
  */
 #include <health/level.h>
 
 #include <string.h>
-
-#include <base/json.h>
 
 static const char *const names[] = {"healthy", "unknown", "degraded", "unhealthy"};
 
@@ -25,34 +23,68 @@ bool bk__level_parse(const char *name, enum bk__level *ret) {
     return false;
 }
 
-static bool add_issue(struct bk__health_verdict *verdict,
-                      const struct bk__finding *finding) {
-    struct json_object *issue = bk__json_object();
-    if (!issue) {
-        return false;
+void bk__health_quote(struct bk__buf *buf, const char *text) {
+    bk__buf_add(buf, "\"", 1);
+    for (const char *from = text; *from;) {
+        size_t plain = 0;
+        while ((unsigned char)from[plain] >= 0x20 && from[plain] != '"' &&
+               from[plain] != '\\') {
+            plain++;
+        }
+        bk__buf_add(buf, from, plain);
+        from += plain;
+        if (*from) {
+            bk__buf_printf(buf, "\\u%04x", (unsigned char)*from);
+            from++;
+        }
     }
-    bk__json_add_text(issue, "code", finding->code);
-    bk__json_add_text(issue, "check", finding->check);
-    bk__json_add_text(issue, "message", finding->message);
-    return bk__json_append(verdict->issues, issue);
+    bk__buf_add(buf, "\"", 1);
 }
 
-struct json_object *bk__health_judge(struct bk__health_verdict *verdict,
-                                     const struct bk__finding *finding) {
-    struct json_object *check = bk__json_object();
-    if (!check || !bk__json_add_text(check, "status", bk__level_name(finding->level)) ||
-        !bk__json_add_text(check, "message", finding->message)) {
-        json_object_put(check);
-        return NULL;
+void bk__health_tenths(struct bk__buf *buf, double number) {
+    long long tenths = (long long)(number * 10 + 0.5);
+    bk__buf_printf(buf, "%lld.%lld", tenths / 10, tenths % 10);
+}
+
+static void member(struct bk__buf *buf, const char *name, const char *text) {
+    bk__buf_printf(buf, "\"%s\":", name);
+    bk__health_quote(buf, text);
+}
+
+static void add_issue(struct bk__buf *issues, const struct bk__finding *finding) {
+    bk__buf_text(issues, issues->size ? ",{" : "{");
+    member(issues, "code", finding->code);
+    bk__buf_text(issues, ",");
+    member(issues, "check", finding->check);
+    bk__buf_text(issues, ",");
+    member(issues, "message", finding->message);
+    bk__buf_text(issues, "}");
+}
+
+void bk__verdict_add(struct bk__verdict *verdict, const struct bk__finding *finding) {
+    struct bk__buf *checks = &verdict->checks;
+    if (checks->size) {
+        bk__buf_text(checks, ",");
     }
-    if (!bk__json_put(verdict->checks, finding->check, check)) {
-        return NULL;
+    bk__health_quote(checks, finding->check);
+    bk__buf_text(checks, ":{");
+    member(checks, "status", bk__level_name(finding->level));
+    bk__buf_text(checks, ",");
+    member(checks, "message", finding->message);
+    if (finding->extra) {
+        bk__buf_text(checks, ",");
+        bk__buf_text(checks, finding->extra);
     }
+    bk__buf_text(checks, "}");
     if (finding->level > verdict->worst) {
         verdict->worst = finding->level;
     }
-    if (finding->level != BK__HEALTHY && !add_issue(verdict, finding)) {
-        return NULL;
+    if (finding->level != BK__HEALTHY) {
+        add_issue(&verdict->issues, finding);
     }
-    return check;
+}
+
+void bk__verdict_free(struct bk__verdict *verdict) {
+    bk__buf_free(&verdict->checks);
+    bk__buf_free(&verdict->issues);
 }

@@ -1,13 +1,13 @@
 /*
- * The four levels of health, and the verdict a snapshot builds: checks, issues, the worst
- * level. Pure. The other files of this room fill a verdict through it.
+ * The four levels of health, and the verdict a snapshot builds: checks, issues, the worst level.
+ * Not the measuring. The other files of this room fill a verdict through it.
  */
 #ifndef BK_HEALTH_LEVEL_H
 #define BK_HEALTH_LEVEL_H
 
 #include <stdbool.h>
 
-struct json_object;
+#include <base/buf.h>
 
 /* In the order in which the worst wins: an expired report must not hide a failure. */
 enum bk__level { BK__HEALTHY, BK__UNKNOWN, BK__DEGRADED, BK__UNHEALTHY };
@@ -16,10 +16,12 @@ const char *bk__level_name(enum bk__level level);
 bool bk__level_parse(const char *name,
                      enum bk__level *ret); /* not "unknown": nobody reports it */
 
-struct bk__health_verdict {
+/* The members of two JSON values in the making; printed, not built, because a snapshot must cost
+   microseconds. */
+struct bk__verdict {
     enum bk__level worst;
-    struct json_object *checks; /* {name: {status, message, ...}} */
-    struct json_object *issues; /* [{code, check, message}] */
+    struct bk__buf checks; /* "name":{"status":...},... */
+    struct bk__buf issues; /* {"code":...},... */
 };
 
 /* What one check found. code names the issue for programs; NULL when healthy. */
@@ -28,11 +30,14 @@ struct bk__finding {
     enum bk__level level;
     const char *code;
     const char *message;
+    const char *extra; /* more members of the check, such as "\"age_ms\":5"; NULL: none */
 };
 
-/* Adds the check and, unless it is healthy, its issue. The check's object, borrowed, so
-   that the caller adds figures; NULL: out of memory. */
-struct json_object *bk__health_judge(struct bk__health_verdict *verdict,
-                                     const struct bk__finding *finding);
+void bk__verdict_add(struct bk__verdict *verdict, const struct bk__finding *finding);
+void bk__verdict_free(struct bk__verdict *verdict);
+
+/* Printing into JSON: a quoted text, a number with one decimal whatever the locale. */
+void bk__health_quote(struct bk__buf *buf, const char *text);
+void bk__health_tenths(struct bk__buf *buf, double number);
 
 #endif

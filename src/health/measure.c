@@ -1,23 +1,17 @@
 /*
- * Memory, CPU, disks and uptime of a snapshot, with the thresholds a bot's owner knows.
- * Not the reading of /proc and cgroups (os/system.c), not the database (database.c).
- * snapshot.c calls it.
+ * Memory and CPU of a snapshot, with the thresholds a bot's owner knows. Not the reading of /proc
+ * and cgroups (os/system.c), not disks and database. snapshot.c calls it.
+ *
+ * Locks: meter->lock only; it is held while /proc is read, never while a disk is asked.
  */
 #include <health/measure.h>
 
-#include <errno.h>
-#include <stdio.h>
+#include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include <base/json.h>
 #include <core/config.h>
-#include <core/error.h>
-#include <core/job.h>
-#include <core/keeper.h>
-#include <health/board.h>
-#include <health/level.h>
-#include <os/file.h>
+#include <os/clock.h>
 #include <os/system.h>
 
 /* A threshold is crossed when it is exceeded: exactly 75 % is healthy. */
@@ -25,187 +19,122 @@
 #define MEMORY_CRITICAL 90.0
 #define MB 1048576
 
+/* Limits change when somebody edits a unit or a container, not from one second to the next. */
+#define LIMITS_FOR_MS 10000
+
+struct bk__meter {
+    pthread_mutex_t lock;
+    /* guarded by lock */
+    struct bk__limits limits;
+    int64_t limits_at; /* 0: not resolved yet */
+    int64_t cpu_ms;    /* the CPU sample before */
+    int64_t cpu_at;    /* 0: none yet */
+};
+
+struct bk__meter *bk__meter_new(void) {
+    struct bk__meter *meter = calloc(1, sizeof *meter);
+    if (meter && pthread_mutex_init(&meter->lock, NULL) != 0) {
+        free(meter);
+        return NULL;
+    }
+    return meter;
+}
+
+void bk__meter_free(struct bk__meter *meter) {
+    if (meter) {
+        bk__system_limits_free(&meter->limits);
+        pthread_mutex_destroy(&meter->lock);
+        free(meter);
+    }
+}
+
+static int refresh_limits(struct bk__meter *meter, const struct bk__config *config,
+                          int64_t now) {
+    if (meter->limits_at && now - meter->limits_at < LIMITS_FOR_MS) {
+        return 0;
+    }
+    struct bk__limits limits;
+    int error =
+        bk__system_limits("", bk__config_int(config, BK__OPT_MEMORY_LIMIT) * MB, &limits);
+    if (!error) {
+        bk__system_limits_free(&meter->limits);
+        meter->limits = limits;
+        meter->limits_at = now;
+    }
+    return error;
+}
+
 static struct bk__finding judge_memory(double percent) {
     if (percent > MEMORY_CRITICAL) {
         return (struct bk__finding){"memory", BK__UNHEALTHY, "memory_critical",
-                                    "Memory usage critical (>90%)"};
+                                    "Memory usage critical (>90%)", NULL};
     }
     if (percent > MEMORY_HIGH) {
         return (struct bk__finding){"memory", BK__DEGRADED, "memory_high",
-                                    "Memory usage high (>75%)"};
+                                    "Memory usage high (>75%)", NULL};
     }
-    return (struct bk__finding){"memory", BK__HEALTHY, NULL, "Memory usage is fine"};
+    return (struct bk__finding){"memory", BK__HEALTHY, NULL, "Memory usage is fine",
+                                NULL};
 }
 
-int bk__health_memory(struct bk__job *job, struct bk__health_verdict *verdict) {
+static void print_memory(const struct bk__meter *meter, struct bk__buf *out,
+                         struct bk__verdict *verdict) {
     struct bk__memory memory;
-    int64_t option = bk__config_int(bk__job_config(job), BK__OPT_MEMORY_LIMIT) * MB;
-    int error = bk__system_memory("", option, &memory);
-    if (error) {
+    if (bk__system_used("", &meter->limits, &memory) != 0) {
         struct bk__finding blind = {"memory", BK__UNKNOWN, "memory_unknown",
-                                    "The kernel does not tell this process's memory"};
-        return bk__health_judge(verdict, &blind) ? 0 : bk__fail_memory();
+                                    "The kernel does not tell this process's memory",
+                                    NULL};
+        bk__verdict_add(verdict, &blind);
+        bk__buf_text(out, "\"memory\":null");
+        return;
     }
     bool limited = memory.limit_bytes > 0;
     double percent =
         limited ? 100.0 * (double)memory.used_bytes / (double)memory.limit_bytes : 0;
     struct bk__finding finding = judge_memory(percent);
-    struct json_object *section = bk__json_object();
-    if (!section || !bk__health_judge(verdict, &finding)) {
-        json_object_put(section);
-        return bk__fail_memory();
-    }
-    bk__json_add_int(section, "rss_bytes", memory.rss_bytes);
-    bk__json_add_int(section, "used_bytes", memory.used_bytes);
+    bk__verdict_add(verdict, &finding);
+    bk__buf_printf(
+        out,
+        "\"memory\":{\"rss_bytes\":%lld,\"used_bytes\":%lld,\"limit_source\":\"%s\",",
+        (long long)memory.rss_bytes, (long long)memory.used_bytes, memory.limit_source);
     if (limited) {
-        bk__json_add_int(section, "limit_bytes", memory.limit_bytes);
-        bk__json_add_number(section, "percent", percent);
+        bk__buf_printf(
+            out, "\"limit_bytes\":%lld,\"percent\":", (long long)memory.limit_bytes);
+        bk__health_tenths(out, percent);
+        bk__buf_text(out, "}");
     } else {
-        bk__json_put(section, "limit_bytes", NULL);
-        bk__json_put(section, "percent", NULL);
+        bk__buf_text(out, "\"limit_bytes\":null,\"percent\":null}");
     }
-    bk__json_add_text(section, "limit_source", memory.limit_source);
-    return bk__json_put(bk__job_result(job), "memory", section) ? 0 : bk__fail_memory();
 }
 
-int bk__health_cpu(struct bk__job *job) {
-    struct bk__cpu cpu;
-    struct bk__health_board *board =
-        bk__keeper_room(bk__job_keeper(job), BK__ROOM_HEALTH);
-    struct json_object *section = bk__json_object();
-    if (!section) {
-        return bk__fail_memory();
-    }
-    double percent = -1;
-    if (bk__system_cpu("", &cpu) == 0) {
-        percent =
-            bk__health_board_cpu(board, cpu.process_ms, cpu.mono_ms, cpu.quota_cores);
-        bk__json_add_number(section, "cores", cpu.quota_cores);
+/* The first sample has no interval to divide by: null, not 0. */
+static void print_cpu(struct bk__meter *meter, struct bk__buf *out) {
+    int64_t used = bk__system_cpu_ms();
+    int64_t now = bk__clock_mono();
+    double cores = meter->limits.cores;
+    bk__buf_text(out, ",\"cpu\":{\"cores\":");
+    bk__health_tenths(out, cores);
+    bk__buf_text(out, ",\"percent\":");
+    if (meter->cpu_at && now > meter->cpu_at && cores > 0) {
+        bk__health_tenths(out, 100.0 * (double)(used - meter->cpu_ms) /
+                                   (double)(now - meter->cpu_at) / cores);
     } else {
-        bk__json_put(section, "cores", NULL);
+        bk__buf_text(out, "null");
     }
-    /* The first sample has no interval to divide by: null, not 0. */
-    if (percent >= 0) {
-        bk__json_add_number(section, "percent", percent);
-    } else {
-        bk__json_put(section, "percent", NULL);
-    }
-    return bk__json_put(bk__job_result(job), "cpu", section) ? 0 : bk__fail_memory();
+    bk__buf_text(out, "}");
+    meter->cpu_ms = used;
+    meter->cpu_at = now;
 }
 
-struct disk {
-    const char *what; /* "data" or "backups" */
-    char *path;
-    int64_t free_bytes;
-    int64_t total_bytes;
-};
-
-/* The backup folder may not exist yet; the disk it will be on is its nearest existing
- * parent's. */
-static int measure_disk(struct disk *disk) {
-    for (;;) {
-        int error = bk__file_space(disk->path, &disk->free_bytes, &disk->total_bytes);
-        if (error != -ENOENT || strcmp(disk->path, "/") == 0 ||
-            strcmp(disk->path, ".") == 0) {
-            return error;
-        }
-        char *parent = bk__file_dir(disk->path);
-        if (!parent) {
-            return -ENOMEM;
-        }
-        free(disk->path);
-        disk->path = parent;
+void bk__meter_print(struct bk__meter *meter, const struct bk__config *config,
+                     struct bk__buf *out, struct bk__verdict *verdict) {
+    pthread_mutex_lock(&meter->lock);
+    if (refresh_limits(meter, config, bk__clock_mono()) != 0) {
+        meter->limits.limit_bytes = -1;
+        meter->limits.limit_source = "host";
     }
-}
-
-static struct json_object *describe_disk(const struct disk *disk) {
-    struct json_object *row = bk__json_object();
-    if (row) {
-        double used =
-            disk->total_bytes > 0
-                ? 100.0 * (1.0 - (double)disk->free_bytes / (double)disk->total_bytes)
-                : 0;
-        bk__json_add_text(row, "what", disk->what);
-        bk__json_add_text(row, "path", disk->path);
-        bk__json_add_int(row, "free_bytes", disk->free_bytes);
-        bk__json_add_int(row, "total_bytes", disk->total_bytes);
-        bk__json_add_number(row, "percent", used);
-    }
-    return row;
-}
-
-static int judge_disk(struct bk__job *job, const struct disk *disk,
-                      struct bk__health_verdict *verdict) {
-    int64_t limit = bk__config_int(bk__job_config(job), BK__OPT_HEALTH_DISK_FREE) * MB;
-    char check[32];
-    char text[160];
-    snprintf(check, sizeof check, "disk.%s", disk->what);
-    struct bk__finding finding = {check, BK__HEALTHY, NULL, "There is room on the disk"};
-    if (disk->free_bytes < limit) {
-        snprintf(text, sizeof text,
-                 "The disk of the %s has %lld MB left (less than %lld MB)", disk->what,
-                 (long long)(disk->free_bytes / MB), (long long)(limit / MB));
-        /* A tenth of the margin is where writes begin to fail. */
-        enum bk__level level =
-            disk->free_bytes < limit / 10 ? BK__UNHEALTHY : BK__DEGRADED;
-        finding = (struct bk__finding){check, level, "disk_low", text};
-    }
-    return bk__health_judge(verdict, &finding) ? 0 : bk__fail_memory();
-}
-
-static int add_disk(struct bk__job *job, struct bk__health_verdict *verdict,
-                    struct disk *disk, struct json_object *list) {
-    char check[32];
-    snprintf(check, sizeof check, "disk.%s", disk->what);
-    if (!disk->path) {
-        return bk__fail_memory();
-    }
-    if (measure_disk(disk) != 0) {
-        struct bk__finding blind = {check, BK__UNKNOWN, "disk_unknown",
-                                    "The free space of the disk cannot be read"};
-        return bk__health_judge(verdict, &blind) ? 0 : bk__fail_memory();
-    }
-    if (!bk__json_append(list, describe_disk(disk))) {
-        return bk__fail_memory();
-    }
-    return judge_disk(job, disk, verdict);
-}
-
-int bk__health_disks(struct bk__job *job, struct bk__health_verdict *verdict) {
-    const struct bk__config *config = bk__job_config(job);
-    const char *database = bk__config_text(config, BK__OPT_DATABASE);
-    struct json_object *list = bk__json_list();
-    int error = list ? 0 : bk__fail_memory();
-    if (!error && *database) {
-        struct disk data = {"data", bk__file_dir(database), 0, 0};
-        error = add_disk(job, verdict, &data, list);
-        free(data.path);
-    }
-    if (!error) {
-        struct disk backups = {"backups",
-                               strdup(bk__config_text(config, BK__OPT_BACKUP_DIR)), 0, 0};
-        error = add_disk(job, verdict, &backups, list);
-        free(backups.path);
-    }
-    if (error) {
-        json_object_put(list);
-        return error;
-    }
-    return bk__json_put(bk__job_result(job), "disk", list) ? 0 : bk__fail_memory();
-}
-
-/* The run's uptime and the operations in flight are lifecycle's to know. */
-int bk__health_run(struct bk__job *job) {
-    struct json_object *run = NULL;
-    int error = bk__job_call(job, "lifecycle.status", NULL, &run);
-    if (error) {
-        return error;
-    }
-    struct json_object *result = bk__job_result(job);
-    bool good =
-        bk__json_add_int(result, "uptime_ms", bk__json_int(run, "uptime_ms", 0)) &&
-        bk__json_put(result, "operations",
-                     json_object_get(bk__json_member(run, "operations")));
-    json_object_put(run);
-    return good ? 0 : bk__fail_memory();
+    print_memory(meter, out, verdict);
+    print_cpu(meter, out);
+    pthread_mutex_unlock(&meter->lock);
+    bk__health_disks(config, out, verdict);
 }

@@ -17,7 +17,7 @@ static const struct bk__field snapshot_result[] = {
     {"issues[].code", "text", NULL, "", "The issue for programs, such as memory_high."},
     {"issues[].check", "text", NULL, "", "The check that found it."},
     {"issues[].message", "text", NULL, "", "The issue for people."},
-    {"memory", "object", NULL, "", "Memory, as the kernel accounts it."},
+    {"memory", "object?", NULL, "", "Memory, as the kernel accounts it."},
     {"memory.rss_bytes", "int", NULL, "", "This process's resident memory."},
     {"memory.used_bytes", "int", NULL, "", "What counts against the limit."},
     {"memory.limit_bytes", "int?", NULL, "", "The limit; null: none found."},

@@ -215,12 +215,15 @@ static double quota_cores(const char *root) {
     return cores;
 }
 
-int bk__system_cpu(const char *root, struct bk__cpu *ret) {
-    struct timespec used;
+int64_t bk__system_cpu_ms(void) {
+    struct timespec used = {0, 0};
 
-    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0)
-        return -errno;
-    ret->process_ms = (int64_t)used.tv_sec * 1000 + used.tv_nsec / 1000000;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (int64_t)used.tv_sec * 1000 + used.tv_nsec / 1000000;
+}
+
+int bk__system_cpu(const char *root, struct bk__cpu *ret) {
+    ret->process_ms = bk__system_cpu_ms();
     ret->mono_ms = bk__clock_mono();
     ret->quota_cores = quota_cores(root);
     return 0;

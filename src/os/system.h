@@ -44,6 +44,7 @@ struct bk__cpu {
     double quota_cores; /* the cgroup's quota, else the processors */
 };
 int bk__system_cpu(const char *root, struct bk__cpu *ret);
+int64_t bk__system_cpu_ms(void); /* its process_ms alone */
 
 int64_t bk__system_rss(void);          /* bytes, from a kept descriptor-free read */
 bool bk__system_boot_id(char out[64]); /* false: unknown */

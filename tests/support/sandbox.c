@@ -45,6 +45,10 @@ int sandbox_teardown(void **state) {
     return 0;
 }
 
+const char *sandbox_dir(void) {
+    return folder;
+}
+
 const char *sandbox_path(const char *format, ...) {
     static char paths[8][1024];
     static unsigned next;
@@ -55,8 +59,6 @@ const char *sandbox_path(const char *format, ...) {
     va_start(args, format);
     vsnprintf(path + size, sizeof paths[0] - (size_t)size, format, args);
     va_end(args);
-    if (!path[size])
-        path[size - 1] = '\0';
     return path;
 }
 

@@ -14,7 +14,8 @@
 int sandbox_setup(void **state);
 int sandbox_teardown(void **state);
 
-/* Paths in the folder; sandbox_path("") is the folder. Each lives until the eighth call after. */
+/* The folder, and paths in it; each of these lives until the eighth call after. */
+const char *sandbox_dir(void);
 const char *sandbox_path(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Writes a file in the folder, making the folders above it. */

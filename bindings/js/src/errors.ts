@@ -1,0 +1,41 @@
+// The one error class and how the library's answers become errors. Not the list of codes: abi.ts.
+
+import { ERRORS, type ErrorCode, type Library } from "./abi.js";
+
+/**
+ * Something failed. The message says what happened, whether the data is safe, and what to do
+ * next; code is the library's name for it, such as "BK_EBUSY".
+ */
+export class BotkeepError extends Error {
+    override readonly name = "BotkeepError";
+    /** A newer library may know codes this package does not: a string in any case. */
+    readonly code: ErrorCode;
+
+    constructor(code: string, message: string) {
+        super(message);
+        this.code = code as ErrorCode;
+    }
+}
+
+/** The name of a negative return value. */
+export function codeOf(number: number): ErrorCode {
+    for (const [code, value] of Object.entries(ERRORS)) {
+        if (value === number) return code as ErrorCode;
+    }
+    return "BK_EUNKNOWN";
+}
+
+/** Passes a good answer on and throws what a bad one means. Nothing may be called in between. */
+export function check(library: Library, answer: number): number {
+    if (answer < 0) throw new BotkeepError(codeOf(answer), library.bk_last_error() ?? "");
+    return answer;
+}
+
+/** A text argument: the C side ends it at a NUL, so one inside is refused. */
+export function text(value: unknown, what: string): string {
+    if (typeof value !== "string" || value.includes("\0")) {
+        throw new BotkeepError("BK_EINVAL",
+            `${what} must be a string without a NUL inside. Nothing was done. Correct the call.`);
+    }
+    return value;
+}

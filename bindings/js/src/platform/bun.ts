@@ -1,0 +1,77 @@
+// Bun: the library through bun:ffi, the wake-up pipe as a stream, the two calls that block in a
+// worker. index.ts imports it in Bun alone.
+
+import { closeSync } from "node:fs";
+
+import type { Handle } from "../abi.js";
+import { ERRORS } from "../abi.js";
+import { check } from "../errors.js";
+import { library } from "./bun-library.js";
+import type { Answer, Platform, Watch } from "./index.js";
+
+const IDLE_MS = 100; // how soon an event that is no job's own is noticed while no job runs
+
+function inWorker(handle: Handle, graceMs: number | null): Promise<Answer> {
+    return new Promise((resolve) => {
+        const worker = new Worker(new URL("./bun-worker.js", import.meta.url).href);
+        const finish = (answer: Answer): void => {
+            worker.terminate();
+            resolve(answer);
+        };
+        worker.onmessage = ({ data }) => finish(data as Answer);
+        worker.onerror = ({ message }) => finish([ERRORS.BK_EINTERNAL, message]);
+        worker.postMessage({ handle, graceMs });
+    });
+}
+
+/**
+ * A stream of a pipe keeps Bun's process alive while it is read and has no unref(): it is read only
+ * while jobs run. Else a timer which does not hold the process looks for events.
+ */
+function watch(handle: Handle, drain: () => void): Watch {
+    const fd = check(library, library.bk_wakeup_fd(handle));
+    let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+    let over = false;
+
+    async function read(mine: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+        while (reader === mine) {
+            const { done } = await mine.read();
+            // What rang between two readers may have gone with the one before: look in any case.
+            drain();
+            if (done) break;
+        }
+    }
+
+    const timer = setInterval(() => void (reader ?? drain()), IDLE_MS);
+    timer.unref();
+    drain();
+    return {
+        busy(yes) {
+            if (yes && !reader && !over) {
+                reader = Bun.file(fd).stream().getReader();
+                drain();
+                if (reader) void read(reader);
+            } else if (!yes && reader) {
+                const old = reader;
+                reader = undefined;
+                void old.cancel();
+            }
+        },
+        stop() {
+            if (over) return;
+            over = true;
+            clearInterval(timer);
+            const old = reader;
+            reader = undefined;
+            // The stream does not close the descriptor, and must have let go of it before we do.
+            void (old ? old.cancel() : Promise.resolve()).finally(() => closeSync(fd));
+        },
+    };
+}
+
+export const platform: Platform = {
+    library,
+    open: (handle) => inWorker(handle, null),
+    shutdown: (handle, graceMs) => inWorker(handle, graceMs),
+    watch,
+};

@@ -98,6 +98,20 @@ def program(env, library):
     return env.Program('#%s/botkeep' % env['out'], objects, LIBS=[library[0]] + json, RPATH=origin)
 
 
+def addon(env, library):
+    """The Node addon beside the library, where its npm headers are installed."""
+    headers = 'bindings/js/node_modules/node-api-headers/include'
+    if not os.path.isdir(headers) or env['profile'] == 'fuzz':
+        return []
+    own = env.Clone()
+    # As a system's: a macro of theirs defines a function without a prototype.
+    own.Append(CCFLAGS=['-isystem', headers], CPPDEFINES=[('NAPI_VERSION', '8')])
+    objects = [own.SharedObject('#%s/obj/addon/%s.o' % (env['out'], source.name[:-2]), source)
+               for source in sorted(Glob('#bindings/js/addon/*.c'), key=str)]
+    return own.SharedLibrary('#%s/botkeep' % env['out'], objects, SHLIBPREFIX='', SHLIBSUFFIX='.node',
+                             LIBS=[library[0]], RPATH=[env.Literal('\\$$ORIGIN')])
+
+
 def pkg_config(env):
     """botkeep.pc, written again when the prefix or the version changes."""
     text = ('prefix=%s\nlibdir=$${prefix}/lib\nincludedir=$${prefix}/include\n\n'

@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 LIBRARY = ROOT / 'build/release/libbotkeep.so.0'
 # The emitters of the bindings: program, the folder they write into.
 BINDINGS = [('tools/generate_python.py', 'bindings/python/botkeep'),
-            ('tools/generate_js.py', 'bindings/js/src')]
+            ('tools/generate_js.py', 'bindings/js')]
 
 
 def describe():

@@ -46,9 +46,9 @@ def environment(row):
 
 def options(tables):
     out = [FIRST, '# Options\n\nAn option is set by `bk_set(k, "backup.dir", "/srv/backups")`, by the '
-           'keyword `backup_dir` in Python and\n`backupDir` in TypeScript, by `--backup-dir` on the '
-           'command line, by its environment variable, or by a line\nin the `.env` file. A value that '
-           'was set wins over the environment, the environment over `.env`,\n`.env` over the default. '
+           'keyword `backup_dir` in Python and\nTypeScript, by `--backup-dir` on the '
+           'command line, by its environment variable, or by a line in the\n`.env` file. A value that '
+           'was set wins over the environment, the environment over `.env`, `.env` over the\ndefault. '
            'Empty variables count as not set.\n']
     groups = {}
     for row in tables['options']:

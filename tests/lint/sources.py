@@ -6,6 +6,7 @@ import re
 import subprocess
 
 GENERATED = re.compile(r'docs/reference/|docs/man/|bindings/abi\.json|_abi\.py$|src/abi\.ts$'
+                       r'|botkeep/operations\.py$|src/operations\.ts$|addon/addon_gen\.c$'
                        r'|package-lock\.json$|tests/abi/golden/')
 
 

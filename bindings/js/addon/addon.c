@@ -10,14 +10,13 @@
 
 /* ---- arguments and answers -------------------------------------------------------------- */
 
-static bool refuse(napi_env env, const char *text)
-{
+static bool refuse(napi_env env, const char *text) {
     napi_throw_type_error(env, "BK_EINVAL", text);
     return false;
 }
 
-bool addon_arguments(napi_env env, napi_callback_info info, size_t count, napi_value *argv)
-{
+bool addon_arguments(napi_env env, napi_callback_info info, size_t count,
+                     napi_value *argv) {
     size_t given = count;
 
     if (napi_get_cb_info(env, info, &given, argv, NULL, NULL) != napi_ok)
@@ -25,26 +24,24 @@ bool addon_arguments(napi_env env, napi_callback_info info, size_t count, napi_v
     return given == count || refuse(env, "the number of arguments is wrong");
 }
 
-bool addon_get_int(napi_env env, napi_value value, int *ret)
-{
+bool addon_get_int(napi_env env, napi_value value, int *ret) {
     double number;
 
     if (napi_get_value_double(env, value, &number) != napi_ok)
         return refuse(env, "an argument must be a number");
-    if (!(number >= -2147483648.0 && number <= 2147483647.0) || number != (double)(int)number)
+    if (!(number >= -2147483648.0 && number <= 2147483647.0) ||
+        number != (double)(int)number)
         return refuse(env, "an argument must be a whole number of 32 bits");
     *ret = (int)number;
     return true;
 }
 
-bool addon_get_double(napi_env env, napi_value value, double *ret)
-{
+bool addon_get_double(napi_env env, napi_value value, double *ret) {
     return napi_get_value_double(env, value, ret) == napi_ok ||
            refuse(env, "an argument must be a number");
 }
 
-bool addon_get_text(napi_env env, napi_value value, char **ret)
-{
+bool addon_get_text(napi_env env, napi_value value, char **ret) {
     napi_valuetype type;
     size_t length;
     char *text;
@@ -68,8 +65,7 @@ bool addon_get_text(napi_env env, napi_value value, char **ret)
     return true;
 }
 
-bool addon_get_keeper(napi_env env, napi_value value, bk_keeper **ret)
-{
+bool addon_get_keeper(napi_env env, napi_value value, bk_keeper **ret) {
     void *data;
 
     if (napi_get_value_external(env, value, &data) != napi_ok)
@@ -78,31 +74,28 @@ bool addon_get_keeper(napi_env env, napi_value value, bk_keeper **ret)
     return true;
 }
 
-napi_value addon_int(napi_env env, int value)
-{
+napi_value addon_int(napi_env env, int value) {
     napi_value answer;
 
     return napi_create_int32(env, value, &answer) == napi_ok ? answer : NULL;
 }
 
-napi_value addon_double(napi_env env, double value)
-{
+napi_value addon_double(napi_env env, double value) {
     napi_value answer;
 
     return napi_create_double(env, value, &answer) == napi_ok ? answer : NULL;
 }
 
-napi_value addon_text(napi_env env, const char *text)
-{
+napi_value addon_text(napi_env env, const char *text) {
     napi_value answer;
-    napi_status status = text ? napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &answer)
-                              : napi_get_null(env, &answer);
+    napi_status status =
+        text ? napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &answer)
+             : napi_get_null(env, &answer);
 
     return status == napi_ok ? answer : NULL;
 }
 
-napi_value addon_owned_text(napi_env env, char *text)
-{
+napi_value addon_owned_text(napi_env env, char *text) {
     napi_value answer = addon_text(env, text);
 
     bk_free(text);
@@ -114,15 +107,13 @@ napi_value addon_owned_text(napi_env env, char *text)
 /* Runs when the external is collected, and when the environment ends with it still alive: the end
    of a worker thread, the end of the process. A second close harms nothing: a keeper's pointer is
    never used again. */
-static void forget_keeper(napi_env env, void *data, void *hint)
-{
+static void forget_keeper(napi_env env, void *data, void *hint) {
     (void)env;
     (void)hint;
     (void)bk_close(data);
 }
 
-static napi_value call_new(napi_env env, napi_callback_info info)
-{
+static napi_value call_new(napi_env env, napi_callback_info info) {
     napi_value answer;
     bk_keeper *k = bk_new();
 
@@ -136,8 +127,7 @@ static napi_value call_new(napi_env env, napi_callback_info info)
     return answer;
 }
 
-static napi_value call_close(napi_env env, napi_callback_info info)
-{
+static napi_value call_close(napi_env env, napi_callback_info info) {
     napi_value argv[1];
     bk_keeper *k;
 
@@ -151,7 +141,8 @@ static napi_value call_close(napi_env env, napi_callback_info info)
 struct work {
     napi_async_work handle;
     napi_deferred deferred;
-    napi_ref keeper_ref; /* else the external, and with it the keeper, could go meanwhile */
+    napi_ref
+        keeper_ref; /* else the external, and with it the keeper, could go meanwhile */
     bk_keeper *k;
     bool shutdown; /* bk_shutdown(k, grace_ms), else bk_open(k) */
     int grace_ms;
@@ -159,8 +150,7 @@ struct work {
     char *message; /* of the pool's thread, where bk_last_error() has it; NULL: none */
 };
 
-static void work_free(napi_env env, struct work *work)
-{
+static void work_free(napi_env env, struct work *work) {
     if (work->handle)
         napi_delete_async_work(env, work->handle);
     if (work->keeper_ref)
@@ -169,8 +159,7 @@ static void work_free(napi_env env, struct work *work)
     free(work);
 }
 
-static void work_run(napi_env env, void *data)
-{
+static void work_run(napi_env env, void *data) {
     struct work *work = data;
 
     (void)env;
@@ -180,8 +169,7 @@ static void work_run(napi_env env, void *data)
 }
 
 /* Answers [code, message]; keeper.ts makes the error. */
-static void work_done(napi_env env, napi_status status, void *data)
-{
+static void work_done(napi_env env, napi_status status, void *data) {
     struct work *work = data;
     napi_value pair, code, message;
 
@@ -196,14 +184,13 @@ static void work_done(napi_env env, napi_status status, void *data)
     work_free(env, work);
 }
 
-static napi_value work_start(napi_env env, napi_value keeper, struct work *work)
-{
+static napi_value work_start(napi_env env, napi_value keeper, struct work *work) {
     napi_value promise, name;
 
     if (napi_create_reference(env, keeper, 1, &work->keeper_ref) != napi_ok ||
         napi_create_string_utf8(env, "botkeep", NAPI_AUTO_LENGTH, &name) != napi_ok ||
-        napi_create_async_work(env, NULL, name, work_run, work_done, work, &work->handle) !=
-            napi_ok ||
+        napi_create_async_work(env, NULL, name, work_run, work_done, work,
+                               &work->handle) != napi_ok ||
         napi_create_promise(env, &work->deferred, &promise) != napi_ok ||
         napi_queue_async_work(env, work->handle) != napi_ok) {
         work_free(env, work);
@@ -213,8 +200,7 @@ static napi_value work_start(napi_env env, napi_value keeper, struct work *work)
     return promise;
 }
 
-static napi_value call_open(napi_env env, napi_callback_info info)
-{
+static napi_value call_open(napi_env env, napi_callback_info info) {
     napi_value argv[1];
     struct work *work = calloc(1, sizeof(*work));
 
@@ -222,15 +208,15 @@ static napi_value call_open(napi_env env, napi_callback_info info)
         refuse(env, "out of memory");
         return NULL;
     }
-    if (!addon_arguments(env, info, 1, argv) || !addon_get_keeper(env, argv[0], &work->k)) {
+    if (!addon_arguments(env, info, 1, argv) ||
+        !addon_get_keeper(env, argv[0], &work->k)) {
         free(work);
         return NULL;
     }
     return work_start(env, argv[0], work);
 }
 
-static napi_value call_shutdown(napi_env env, napi_callback_info info)
-{
+static napi_value call_shutdown(napi_env env, napi_callback_info info) {
     napi_value argv[2];
     struct work *work = calloc(1, sizeof(*work));
 
@@ -239,7 +225,8 @@ static napi_value call_shutdown(napi_env env, napi_callback_info info)
         return NULL;
     }
     work->shutdown = true;
-    if (!addon_arguments(env, info, 2, argv) || !addon_get_keeper(env, argv[0], &work->k) ||
+    if (!addon_arguments(env, info, 2, argv) ||
+        !addon_get_keeper(env, argv[0], &work->k) ||
         !addon_get_int(env, argv[1], &work->grace_ms)) {
         free(work);
         return NULL;
@@ -248,28 +235,25 @@ static napi_value call_shutdown(napi_env env, napi_callback_info info)
 }
 
 static const struct addon_function by_hand[] = {
-    {"bk_new", call_new},
-    {"bk_close", call_close},
-    {"bk_open", call_open},
-    {"bk_shutdown", call_shutdown},
+    {"bk_new", call_new},   {"bk_close", call_close},
+    {"bk_open", call_open}, {"bk_shutdown", call_shutdown},
     {NULL, NULL},
 };
 
-static bool export_all(napi_env env, napi_value exports, const struct addon_function *list)
-{
+static bool export_all(napi_env env, napi_value exports,
+                       const struct addon_function *list) {
     napi_value function;
 
     for (; list->name; list++) {
-        if (napi_create_function(env, list->name, NAPI_AUTO_LENGTH, list->call, NULL, &function) !=
-                napi_ok ||
+        if (napi_create_function(env, list->name, NAPI_AUTO_LENGTH, list->call, NULL,
+                                 &function) != napi_ok ||
             napi_set_named_property(env, exports, list->name, function) != napi_ok)
             return false;
     }
     return true;
 }
 
-NAPI_MODULE_INIT()
-{
+NAPI_MODULE_INIT() {
     if (!export_all(env, exports, by_hand) || !export_all(env, exports, addon_generated))
         return NULL;
     return exports;

@@ -17,7 +17,8 @@ struct addon_function {
 extern const struct addon_function addon_generated[]; /* ended by a NULL name */
 
 /* Reads exactly count arguments; false with an exception pending. */
-bool addon_arguments(napi_env env, napi_callback_info info, size_t count, napi_value *argv);
+bool addon_arguments(napi_env env, napi_callback_info info, size_t count,
+                     napi_value *argv);
 
 /* One argument; false with a TypeError pending. A text is the caller's to free(); NULL for null
    and undefined. */
@@ -30,6 +31,7 @@ bool addon_get_keeper(napi_env env, napi_value value, bk_keeper **ret);
 napi_value addon_int(napi_env env, int value);
 napi_value addon_double(napi_env env, double value);
 napi_value addon_text(napi_env env, const char *text);
-napi_value addon_owned_text(napi_env env, char *text); /* gives text back to the library */
+napi_value addon_owned_text(napi_env env,
+                            char *text); /* gives text back to the library */
 
 #endif

@@ -175,6 +175,18 @@ static napi_value call_bk_beat(napi_env env, napi_callback_info info)
     return answer;
 }
 
+static napi_value call_bk_health(napi_env env, napi_callback_info info)
+{
+    napi_value argv[1], answer = NULL;
+    bk_keeper *k = NULL;
+
+    if (!addon_arguments(env, info, 1, argv))
+        return NULL;
+    if (addon_get_keeper(env, argv[0], &k))
+        answer = addon_owned_text(env, bk_health(k));
+    return answer;
+}
+
 static napi_value call_bk_begin(napi_env env, napi_callback_info info)
 {
     napi_value argv[2], answer = NULL;
@@ -218,6 +230,7 @@ const struct addon_function addon_generated[] = {
     {"bk_wakeup_fd", call_bk_wakeup_fd},
     {"bk_report", call_bk_report},
     {"bk_beat", call_bk_beat},
+    {"bk_health", call_bk_health},
     {"bk_begin", call_bk_begin},
     {"bk_end", call_bk_end},
     {NULL, NULL},

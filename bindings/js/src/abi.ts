@@ -30,6 +30,7 @@ export const FUNCTIONS: Record<string, { returns: Kind; takes: Kind[] }> = {
     bk_wakeup_fd: { returns: "int", takes: ["keeper"] },
     bk_report: { returns: "int", takes: ["keeper", "text", "text", "text", "int"] },
     bk_beat: { returns: "int", takes: ["keeper", "text"] },
+    bk_health: { returns: "owned", takes: ["keeper"] },
     bk_begin: { returns: "int", takes: ["keeper", "text"] },
     bk_end: { returns: "int", takes: ["keeper", "int"] },
     bk_pick_text: { returns: "owned", takes: ["text", "text"] },
@@ -53,6 +54,7 @@ export interface Library {
     bk_wakeup_fd(k: Handle): number;
     bk_report(k: Handle, check: string | null, level: string | null, message: string | null, ttlMs: number): number;
     bk_beat(k: Handle, loop: string | null): number;
+    bk_health(k: Handle): string | null;
     bk_begin(k: Handle, label: string | null): number;
     bk_end(k: Handle, id: number): number;
 }
@@ -84,8 +86,6 @@ export const ERRORS = {
     BK_EDENIED: -12,
     /** the database cannot be touched safely from this process */
     BK_EISOLATION: -13,
-    /** a migration failed, or the migration files and history disagree */
-    BK_EMIGRATION: -14,
     /** this build or this kind of store cannot do that */
     BK_EUNSUPPORTED: -15,
     /** a defect in botkeep; please report it */

@@ -4,7 +4,7 @@
 import { Core, type KeeperEvent } from "./core.js";
 import { BotkeepError, check, text } from "./errors.js";
 import type { Job } from "./job.js";
-import { Namespaces, type Options } from "./operations.js";
+import { Namespaces, type HealthSnapshotResult, type Options } from "./operations.js";
 import { load } from "./platform/index.js";
 
 export type { KeeperEvent } from "./core.js";
@@ -64,11 +64,7 @@ export class Keeper extends Namespaces implements AsyncDisposable {
     /** The option's value in force; secrets are "***". */
     get(option: string): string {
         const { library } = this.core.platform;
-        const value = library.bk_get(this.core.handle, text(option, "the option"));
-        if (value !== null) return value;
-        // A null brings no number along: with a live keeper it is the name that is wrong.
-        const code = this.core.isClosed ? "BK_EHANDLE" : "BK_ENOTFOUND";
-        throw new BotkeepError(code, library.bk_last_error() ?? "");
+        return this.text(library.bk_get(this.core.handle, text(option, "the option")));
     }
 
     /** Starts any operation by name. keeper.backup.create(...) and its like call it. */
@@ -139,6 +135,22 @@ export class Keeper extends Namespaces implements AsyncDisposable {
         check(library, library.bk_report(this.core.handle, text(name, "the check"),
             text(level, "the level"), message === null ? null : text(message, "the message"),
             whole(ttlMs, "ttlMs")));
+    }
+
+    /**
+     * What health.snapshot answers, in microseconds and without a job; the database's part is as
+     * old as its age_ms says.
+     */
+    healthNow(): HealthSnapshotResult {
+        const { library } = this.core.platform;
+        return JSON.parse(this.text(library.bk_health(this.core.handle))) as HealthSnapshotResult;
+    }
+
+    private text(answer: string | null): string {
+        if (answer !== null) return answer;
+        // A null brings no number along: with a live keeper it is the name that is wrong.
+        const code = this.core.isClosed ? "BK_EHANDLE" : "BK_ENOTFOUND";
+        throw new BotkeepError(code, this.core.platform.library.bk_last_error() ?? "");
     }
 
     /** A command of the bot is in flight; shutdown waits for it. BK_ESTATE once shutting down. */

@@ -28,6 +28,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "bk_wakeup_fd": (c_int, [c_void_p]),
     "bk_report": (c_int, [c_void_p, c_char_p, c_char_p, c_char_p, c_int]),
     "bk_beat": (c_int, [c_void_p, c_char_p]),
+    "bk_health": (c_void_p, [c_void_p]),
     "bk_begin": (c_int, [c_void_p, c_char_p]),
     "bk_end": (c_int, [c_void_p, c_int]),
     "bk_pick_text": (c_void_p, [c_char_p, c_char_p]),

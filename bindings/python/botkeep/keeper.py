@@ -9,14 +9,16 @@ import math
 import os
 import weakref
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Mapping, Optional, Type, Union
+from typing import (
+    TYPE_CHECKING, Any, Callable, Dict, Iterator, Mapping, Optional, Type, Union, cast,
+)
 
 from ._library import Handle, last_error, take, to_bytes
 from ._pump import Pump
 from .errors import BotkeepError, HandleError, InvalidError, NotFoundError, StateError
 from .events import Event, EventStream
 from .job import Job
-from .operations import Namespaces
+from .operations import HealthSnapshotResult, Namespaces
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -77,12 +79,7 @@ class Keeper(Namespaces):
 
     def get(self, option: str) -> str:
         """The option's value in force; secrets are "***"."""
-        self._handle.check()
-        text = take(self._handle.library.bk_get(self._handle.pointer, to_bytes(option)))
-        if text is None:
-            # A pointer brings no number along: with a live keeper it is the name that is wrong.
-            raise (NotFoundError if self._finalizer.alive else HandleError)(last_error())
-        return text
+        return self._text("bk_get", to_bytes(option))
 
     def open(self) -> "Keeper":
         """Starts the keeper; `with` calls it. Blocks while a staged restore is applied."""
@@ -183,6 +180,11 @@ class Keeper(Namespaces):
         self._handle.call("bk_report", to_bytes(check), to_bytes(level), text,
                           milliseconds(ttl, "ttl"))
 
+    def health_now(self) -> HealthSnapshotResult:
+        """What health.snapshot answers, in microseconds and without a job; the database's part is
+        as old as its age_ms says."""
+        return cast(HealthSnapshotResult, json.loads(self._text("bk_health")))
+
     @contextlib.contextmanager
     def operation(self, label: str) -> Iterator[int]:
         """`with keeper.operation("/play"):` a command of the bot is in flight; shutdown waits for
@@ -193,6 +195,20 @@ class Keeper(Namespaces):
         finally:
             with contextlib.suppress(BotkeepError):  # The keeper may have closed meanwhile.
                 self._handle.call("bk_end", number)
+
+    def _text(self, name: str, *args: bytes) -> str:
+        self._handle.check()
+        text = take(getattr(self._handle.library, name)(self._handle.pointer, *args))
+        if text is None:
+            raise self._failure()
+        return text
+
+    def _failure(self) -> BotkeepError:
+        """Why there is no text. A NULL brings no number along: the state says which it is."""
+        message = last_error()
+        if not self._finalizer.alive:
+            return HandleError(message)
+        return (StateError if self._pump is None else NotFoundError)(message)
 
     def _opened(self) -> Pump:
         self._handle.check()

@@ -1,0 +1,121 @@
+"""host.py: a toy bot in Python with its own SQLite and a keeper. Not the parent that tortures it
+(scripted.py, storm.py), which starts it as
+
+    host.py script JOURNAL HOW DATABASE BEFORE AFTER     HOW: naive, thread, process
+    host.py storm  JOURNAL HOW DATABASE
+
+and reads what it prints: "a N" row N is committed, "b NAME LEAST MOST" a backup was made between
+these rows, "h" a health snapshot, "i MODE" how the keeper works, "t" and "d" stops of the script.
+"""
+import os
+import sqlite3
+import sys
+import threading
+
+import botkeep
+
+
+def say(*words):
+    os.write(1, (' '.join(str(w) for w in words) + '\n').encode())
+
+
+class Bot:
+    """The bot's own use of its database."""
+
+    def __init__(self, path, journal):
+        self.db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
+        self.db.execute('PRAGMA journal_mode=%s' % journal)
+        self.db.execute('PRAGMA synchronous=%s' % ('NORMAL' if journal == 'wal' else 'OFF'))
+        self.committed = 0
+
+    def insert(self):
+        seq = self.committed + 1
+        self.db.execute("INSERT INTO rows VALUES ('host', ?, ?)", (seq, 'x' * 60))
+        self.db.execute("UPDATE totals SET n = ? WHERE writer = 'host'", (seq,))
+        self.committed = seq
+
+    def commit_row(self):
+        self.db.execute('BEGIN IMMEDIATE')
+        self.insert()
+        self.db.execute('COMMIT')
+        say('a', self.committed)
+
+
+def open_keeper(path, how):
+    folder = os.path.dirname(path)
+    return botkeep.Keeper(database=path, backup_dir=os.path.join(folder, 'backups'), backup_keep=0,
+                          guest_isolation=how, env_file='').open()
+
+
+def naive_touch(path):
+    """Reading a byte of the file, as a hash, a copy or an upload would."""
+    with open(path, 'rb') as file:
+        file.read(1)
+
+
+def safe_touch(keeper):
+    say('i', keeper.health.snapshot().result()['isolation'])
+    keeper.backup.create().result()
+    keeper.backup.verify().result()
+
+
+def script(journal, how, path, before, after):
+    keeper = open_keeper(path, how) if how != 'naive' else None
+    bot = Bot(path, journal)
+    for _ in range(before):
+        bot.commit_row()
+    if journal != 'wal':
+        bot.db.execute('BEGIN IMMEDIATE')
+        for _ in range(after):
+            bot.insert()
+    if keeper:
+        safe_touch(keeper)
+    else:
+        naive_touch(path)
+    say('t')
+    sys.stdin.readline()
+    if journal == 'wal':
+        for _ in range(after):
+            bot.commit_row()
+    else:
+        commit_held(bot, before, after)
+    say('d')
+    sys.stdin.readline()  # for kill -9
+
+
+def commit_held(bot, before, after):
+    try:
+        bot.db.execute('COMMIT')
+    except sqlite3.Error as error:
+        say('error', error)
+        return
+    for seq in range(before + 1, before + after + 1):
+        say('a', seq)
+
+
+def write_for_ever(bot):
+    while True:
+        bot.commit_row()
+
+
+def storm(journal, how, path):
+    keeper = open_keeper(path, how)
+    bot = Bot(path, journal)
+    threading.Thread(target=write_for_ever, args=(bot,), daemon=True).start()
+    say('i', keeper.health.snapshot().result()['isolation'])
+    while True:
+        least = bot.committed - 1  # the last one may not be committed yet
+        made = keeper.backup.create().result()
+        say('b', made['name'], max(least, 0), bot.committed)
+        keeper.health.snapshot().result()
+        say('h')
+
+
+def main(play, journal, how, path, *counts):
+    if play == 'script':
+        script(journal, how, path, *map(int, counts))
+    else:
+        storm(journal, how, path)
+
+
+main(*sys.argv[1:])

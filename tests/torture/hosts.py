@@ -1,0 +1,103 @@
+"""hosts.py: the toy bots, one for each SQLite that a bot brings along, as processes to be tortured.
+Not the bots themselves (host.py, host.mjs) nor the cases. run, scripted.py and storm.py use it.
+"""
+import os
+import pathlib
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+BUILD = pathlib.Path(os.environ.get('BOTKEEP_BUILD', ROOT / 'build/release'))
+PATIENCE = 120  # seconds for any one answer of a host; they take milliseconds
+
+
+class Host:
+    """One runtime with one SQLite."""
+
+    def __init__(self, name, command):
+        self.name, self.command = name, command
+
+    def start(self, *arguments):
+        return Process(self.command + [str(a) for a in arguments])
+
+
+class Process:
+    """A running host. What it has said is kept here, so nothing is lost when it is killed."""
+
+    def __init__(self, command):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, env=environment(),
+                                        start_new_session=True)
+        self.lines = queue.Queue()
+        self.errors = []
+        self.readers = [threading.Thread(target=self._read, daemon=True),
+                        threading.Thread(target=self._read_errors, daemon=True)]
+        for reader in self.readers:
+            reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            if line.endswith(b'\n'):
+                self.lines.put(line.decode().split())
+        self.lines.put(None)
+
+    def _read_errors(self):
+        for line in self.process.stderr:
+            self.errors.append(line.decode('utf-8', 'replace').rstrip())
+
+    def hear(self):
+        """The next line as words; an EOFError when the host has ended."""
+        try:
+            line = self.lines.get(timeout=PATIENCE)
+        except queue.Empty:
+            raise EOFError('the host says nothing: ' + self.complaint()) from None
+        if line is None:
+            raise EOFError('the host ended: ' + self.complaint())
+        return line
+
+    def go(self):
+        self.process.stdin.write(b'go\n')
+        self.process.stdin.flush()
+
+    def complaint(self):
+        return ' | '.join(self.errors[-6:]) or 'without a word'
+
+    def kill(self):
+        """kill -9, then everything it said before that."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        for reader in self.readers:
+            reader.join()
+        return [line for line in list(self.lines.queue) if line is not None]
+
+
+def environment():
+    """The library as built, and nothing of the caller's own botkeep options."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(('BOTKEEP_', 'BACKUP_'))}
+    python = os.pathsep.join(filter(None, [str(ROOT / 'bindings/python'), kept.get('PYTHONPATH')]))
+    return dict(kept, BOTKEEP_LIBRARY=str(BUILD / 'libbotkeep.so.0'), PYTHONPATH=python,
+                PYTHONUNBUFFERED='1')
+
+
+def has_node_sqlite(node):
+    return subprocess.run([node, '-e', 'require("node:sqlite")'], capture_output=True).returncode == 0
+
+
+def found():
+    """Every host; a runtime that is missing is an error, only node:sqlite is as the Node has it."""
+    tools = str(ROOT / 'bindings/js/node_modules/.bin')
+    path = os.pathsep.join([tools, os.environ['PATH']])
+    node, bun = shutil.which('node', path=path), shutil.which('bun', path=path)
+    assert node and bun, 'node and bun are needed; ./dev test installs them'
+    script = str(HERE / 'host.mjs')
+    hosts = [Host('python sqlite3', [sys.executable, str(HERE / 'host.py')]),
+             Host('node better-sqlite3', [node, script, 'better-sqlite3']),
+             Host('bun bun:sqlite', [bun, script, 'bun:sqlite'])]
+    if has_node_sqlite(node):
+        hosts.append(Host('node node:sqlite', [node, script, 'node:sqlite']))
+    return hosts

@@ -1,0 +1,118 @@
+"""storm.py: everything at once, for a while, then kill -9. Not one danger at a time (scripted.py).
+run calls it.
+
+The host commits rows as fast as it can and runs backups and health snapshots; a second process
+commits its own rows, opening and closing the database again and again; the sqlite3 program opens,
+reads and closes it. Each backup is checked as it comes, the database at the end.
+"""
+import os
+import queue
+import shutil
+import sys
+import tempfile
+import threading
+import time
+
+import count
+import hosts
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+LINGER = 0.2  # seconds the second writer goes on after the host's death
+
+
+class Storm:
+    """One case while it runs."""
+
+    def __init__(self, folder, host, journal, mode):
+        self.folder, self.path = folder, os.path.join(folder, 'bot.db')
+        self.acknowledged = {'host': 0, 'other': 0}
+        self.backups = self.health = self.looks = 0
+        self.isolation = None
+        count.create(self.path, journal)
+        self.mode = mode
+        self.host = host.start('storm', journal, mode, self.path)
+        self.other = hosts.Process([sys.executable, os.path.join(HERE, 'writer.py'), self.path,
+                                    journal])
+
+    def take(self, words):
+        """One line of the host: an acknowledged row, a backup made, a snapshot, the isolation."""
+        if words[0] == 'a':
+            self.acknowledged['host'] = int(words[1])
+        elif words[0] == 'b':
+            self.check_backup(words[1], int(words[2]), int(words[3]))
+        elif words[0] == 'h':
+            self.health += 1
+        elif words[0] == 'i':
+            self.isolation = words[1]
+        else:
+            raise AssertionError('the host says: ' + ' '.join(words))
+
+    def check_backup(self, name, least, most):
+        """most: one more row may have been committed than was acknowledged when it ended."""
+        archive = os.path.join(self.folder, 'backups', name)
+        count.assert_backup(archive, self.folder, least, most + 1)
+        self.backups += 1
+        for file in (archive, archive + '.json'):
+            os.unlink(file)
+
+    def take_other(self, words):
+        assert words[0] == 'a', 'the second writer says: ' + ' '.join(words)
+        self.acknowledged['other'] = int(words[1])
+
+    def drain(self, process, take):
+        try:
+            while True:
+                take(process.lines.get_nowait() or ['end', process.complaint()])
+        except queue.Empty:
+            pass
+
+    def look_around(self, stop):
+        while not stop.is_set():
+            self.looks += count.foreign_look(self.path)
+            stop.wait(0.05)
+
+    def rage(self, seconds):
+        """Until the time is over, and at least until there was one backup and one snapshot."""
+        stop = threading.Event()
+        foreigner = threading.Thread(target=self.look_around, args=(stop,))
+        foreigner.start()
+        end = time.monotonic() + seconds
+        latest = end + hosts.PATIENCE
+        try:
+            while time.monotonic() < end or (not (self.backups and self.health)
+                                             and time.monotonic() < latest):
+                self.drain(self.host, self.take)
+                self.drain(self.other, self.take_other)
+                time.sleep(0.02)
+            late = self.host.kill()
+            time.sleep(LINGER)
+            late_other = self.other.kill()
+        finally:
+            stop.set()
+            foreigner.join()
+        for words in late:
+            self.take(words)
+        for words in late_other:
+            self.take_other(words)
+
+    def verdict(self):
+        count.assert_all_there(self.path, self.acknowledged)
+        assert self.isolation == self.mode, 'the keeper works by %s' % self.isolation
+        assert self.backups and self.health and self.looks, 'too little happened: %d, %d, %d' % (
+            self.backups, self.health, self.looks)
+        assert all(self.acknowledged.values()), 'a writer wrote nothing: %s' % self.acknowledged
+        return '{host:,} + {other:,} acknowledged rows all there, '.format(**self.acknowledged) + \
+            '%d backups consistent, %d health snapshots, %d foreign looks' % (
+                self.backups, self.health, self.looks)
+
+
+def run(host, journal, mode, seconds):
+    folder = tempfile.mkdtemp(prefix='torture-')
+    storm = Storm(folder, host, journal, mode)
+    try:
+        storm.rage(seconds)
+        return storm.verdict()
+    finally:
+        for process in (storm.host, storm.other):
+            process.kill()
+        shutil.rmtree(folder, ignore_errors=True)

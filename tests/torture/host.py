@@ -12,8 +12,6 @@ import sqlite3
 import sys
 import threading
 
-import botkeep
-
 
 def say(*words):
     os.write(1, (' '.join(str(w) for w in words) + '\n').encode())
@@ -26,22 +24,23 @@ class Bot:
         self.db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
         self.db.execute('PRAGMA journal_mode=%s' % journal)
         self.db.execute('PRAGMA synchronous=%s' % ('NORMAL' if journal == 'wal' else 'OFF'))
-        self.committed = 0
+        self.inserted = self.acknowledged = 0
 
     def insert(self):
-        seq = self.committed + 1
-        self.db.execute("INSERT INTO rows VALUES ('host', ?, ?)", (seq, 'x' * 60))
-        self.db.execute("UPDATE totals SET n = ? WHERE writer = 'host'", (seq,))
-        self.committed = seq
+        self.inserted += 1
+        self.db.execute("INSERT INTO rows VALUES ('host', ?, ?)", (self.inserted, 'x' * 60))
+        self.db.execute("UPDATE totals SET n = ? WHERE writer = 'host'", (self.inserted,))
 
     def commit_row(self):
         self.db.execute('BEGIN IMMEDIATE')
         self.insert()
         self.db.execute('COMMIT')
-        say('a', self.committed)
+        self.acknowledged = self.inserted
+        say('a', self.acknowledged)
 
 
 def open_keeper(path, how):
+    import botkeep  # the naive host has none
     folder = os.path.dirname(path)
     return botkeep.Keeper(database=path, backup_dir=os.path.join(folder, 'backups'), backup_keep=0,
                           guest_isolation=how, env_file='').open()
@@ -78,18 +77,18 @@ def script(journal, how, path, before, after):
         for _ in range(after):
             bot.commit_row()
     else:
-        commit_held(bot, before, after)
+        commit_held(bot)
     say('d')
     sys.stdin.readline()  # for kill -9
 
 
-def commit_held(bot, before, after):
+def commit_held(bot):
     try:
         bot.db.execute('COMMIT')
     except sqlite3.Error as error:
         say('error', error)
         return
-    for seq in range(before + 1, before + after + 1):
+    for seq in range(bot.acknowledged + 1, bot.inserted + 1):
         say('a', seq)
 
 
@@ -104,9 +103,9 @@ def storm(journal, how, path):
     threading.Thread(target=write_for_ever, args=(bot,), daemon=True).start()
     say('i', keeper.health.snapshot().result()['isolation'])
     while True:
-        least = bot.committed - 1  # the last one may not be committed yet
+        least = bot.acknowledged
         made = keeper.backup.create().result()
-        say('b', made['name'], max(least, 0), bot.committed)
+        say('b', made['name'], least, bot.acknowledged)
         keeper.health.snapshot().result()
         say('h')
 

@@ -1,0 +1,46 @@
+/*
+ * Archives as bytes: packing a database image, and reading an archive back while hashing it.
+ * create.c packs, everything else reads; the catalogue knows which archives exist.
+ */
+#ifndef BK_BACKUP_ARCHIVE_H
+#define BK_BACKUP_ARCHIVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <base/hash.h>
+
+struct bk__job;
+struct bk__manifest;
+
+/* What the bytes of an archive are. */
+struct bk__archive_facts {
+    int64_t bytes; /* of the file */
+    int64_t database_bytes;
+    char sha256[BK__SHA256_HEX]; /* of the image inside */
+    char archive_sha256[BK__SHA256_HEX];
+};
+
+/* Compresses an image into a new file, fsyncs it, and says what was written. */
+int bk__archive_pack(struct bk__job *job, const char *image, const char *archive,
+                     struct bk__archive_facts *ret);
+
+/* Where reading goes, and under which name progress is told. */
+struct bk__archive_sink {
+    const char *phase;     /* "verify", "restore" */
+    const char *what;      /* the backup's name, for error texts */
+    const char *out_path;  /* for error texts; NULL when out_fd is negative */
+    int out_fd;            /* the image is written here as well; -1: only read */
+    int64_t database_bytes; /* the most that is accepted: a bomb stops here */
+};
+
+/* Reads an archive from its file to the end. BK_ECORRUPT names the place. */
+int bk__archive_read(struct bk__job *job, const char *path, bool gzip,
+                     const struct bk__archive_sink *sink, struct bk__archive_facts *ret);
+
+/* The same, and every fact must be what the manifest says: BK_ECORRUPT otherwise. sink->what and
+   sink->database_bytes come from the manifest. */
+int bk__archive_check(struct bk__job *job, const char *path, const struct bk__manifest *manifest,
+                      struct bk__archive_sink sink);
+
+#endif

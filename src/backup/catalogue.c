@@ -1,0 +1,223 @@
+/*
+ * Scanning backup.dir: which manifests are sound and have their archive.
+ * Not proof of the bytes: archive.c reads those. Nothing here writes or deletes.
+ * Called by every operation of this room; folder.c reads single manifests with it.
+ */
+#include "backup/catalogue.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <base/buf.h>
+#include <base/text.h>
+#include <core/error.h>
+#include <os/file.h>
+
+#define SUFFIX ".json"
+#define ADVICE_NAMES 5
+
+static int no_memory_path(char *path) {
+    return path == NULL ? bk__fail_memory() : 0;
+}
+
+int bk__catalogue_read(const char *dir, const char *name, struct bk__manifest *ret, char *why,
+                       size_t why_room) {
+    char file[BK__NAME_SIZE + sizeof SUFFIX];
+    char *text = NULL;
+    size_t size = 0;
+    snprintf(file, sizeof file, "%s" SUFFIX, name);
+    char *path = bk__file_join(dir, file);
+    int rc = no_memory_path(path);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = bk__file_load(path, BK__MANIFEST_LIMIT, &text, &size);
+    if (rc == -ENOMEM) {
+        rc = bk__fail_memory();
+    } else if (rc != 0) {
+        snprintf(why, why_room, "its manifest cannot be read: %s", strerror(-rc));
+        rc = 1;
+    } else if (strlen(text) != size) {
+        snprintf(why, why_room, "its manifest holds a NUL");
+        rc = 1;
+    } else if (!bk__manifest_parse(text, ret, why, why_room)) {
+        rc = 1;
+    } else if (strcmp(ret->name, name) != 0) {
+        snprintf(why, why_room, "its manifest belongs to another backup");
+        bk__manifest_clear(ret);
+        rc = 1;
+    }
+    free(text);
+    free(path);
+    return rc;
+}
+
+/* Room for one more element in a list that doubles. */
+static int grow(void **list, size_t count, size_t element) {
+    if (count != 0 && (count < 8 || (count & (count - 1)) != 0)) {
+        return 0;
+    }
+    size_t room = count < 8 ? 8 : count * 2;
+    void *bigger = realloc(*list, room * element);
+    if (bigger == NULL) {
+        return bk__fail_memory();
+    }
+    *list = bigger;
+    return 0;
+}
+
+static int add_broken(struct bk__catalogue *to, const char *name, const char *why) {
+    int rc = grow((void **)&to->broken, to->broken_count, sizeof *to->broken);
+    if (rc == 0) {
+        struct bk__broken *broken = &to->broken[to->broken_count++];
+        snprintf(broken->name, sizeof broken->name, "%s", name);
+        snprintf(broken->why, sizeof broken->why, "%s", why);
+    }
+    return rc;
+}
+
+/* Takes the manifest: into the list when its archive is there, else away. */
+static int add_item(struct bk__catalogue *to, struct bk__manifest *manifest, int64_t size) {
+    char why[160];
+    int rc = 0;
+    if (manifest->sequence > to->last_sequence) {
+        to->last_sequence = manifest->sequence;
+    }
+    if (size == manifest->bytes) {
+        rc = grow((void **)&to->items, to->count, sizeof *to->items);
+        if (rc == 0) {
+            to->items[to->count++] = *manifest;
+            return 0;
+        }
+    } else if (size >= 0) {
+        snprintf(why, sizeof why, "it has %" PRId64 " bytes, but its manifest says %" PRId64,
+                 size, manifest->bytes);
+        rc = add_broken(to, manifest->name, why);
+    }
+    bk__manifest_clear(manifest);
+    return rc;
+}
+
+/* One file of the folder; anything but a manifest of ours is left alone. */
+static int add_file(struct bk__catalogue *to, const char *dir, const char *file) {
+    char name[BK__NAME_SIZE];
+    char why[160] = "";
+    struct bk__manifest manifest;
+    size_t size = strlen(file);
+    if (!bk__text_ends(file, SUFFIX) || size - strlen(SUFFIX) >= sizeof name) {
+        return 0;
+    }
+    snprintf(name, sizeof name, "%.*s", (int)(size - strlen(SUFFIX)), file);
+    if (!bk__name_parse(name, NULL, NULL)) {
+        return 0;
+    }
+    char *archive = bk__file_join(dir, name);
+    int rc = no_memory_path(archive);
+    if (rc != 0) {
+        return rc;
+    }
+    int64_t bytes = bk__file_size_of(archive);
+    free(archive);
+    rc = bk__catalogue_read(dir, name, &manifest, why, sizeof why);
+    if (rc == 0) {
+        return add_item(to, &manifest, bytes);
+    }
+    return rc == 1 ? (bytes >= 0 ? add_broken(to, name, why) : 0) : rc;
+}
+
+static int by_age(const void *left, const void *right) {
+    const struct bk__manifest *a = left;
+    const struct bk__manifest *b = right;
+    if (a->sequence != b->sequence) {
+        return a->sequence > b->sequence ? -1 : 1;
+    }
+    if (a->created_ms != b->created_ms) {
+        return a->created_ms > b->created_ms ? -1 : 1;
+    }
+    return strcmp(b->name, a->name);
+}
+
+int bk__catalogue_load(const char *dir, struct bk__catalogue *ret) {
+    char **files = NULL;
+    size_t count = 0;
+    struct bk__catalogue catalogue = {0};
+    int rc = bk__file_list(dir, &files, &count);
+    if (rc == -ENOENT) {
+        *ret = catalogue;
+        return 0;
+    }
+    if (rc != 0) {
+        return bk__fail_errno(rc, "cannot list the folder of the backups", dir, NULL);
+    }
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        rc = add_file(&catalogue, dir, files[i]);
+    }
+    bk__file_list_free(files, count);
+    if (rc != 0) {
+        bk__catalogue_free(&catalogue);
+        return rc;
+    }
+    if (catalogue.count > 0) {
+        qsort(catalogue.items, catalogue.count, sizeof *catalogue.items, by_age);
+    }
+    *ret = catalogue;
+    return 0;
+}
+
+void bk__catalogue_free(struct bk__catalogue *catalogue) {
+    for (size_t i = 0; i < catalogue->count; i++) {
+        bk__manifest_clear(&catalogue->items[i]);
+    }
+    free(catalogue->items);
+    free(catalogue->broken);
+    memset(catalogue, 0, sizeof *catalogue);
+}
+
+/* ---- picking one ---------------------------------------------------------------------- */
+
+static int not_found(const struct bk__catalogue *catalogue, const char *dir, const char *name) {
+    struct bk__buf names = {0};
+    if (catalogue->count == 0) {
+        return bk__fail(BK_ENOTFOUND, "There is no backup in %s. Nothing was touched. Make one "
+                                      "with backup.create.", dir);
+    }
+    for (size_t i = 0; i < catalogue->count && i < ADVICE_NAMES; i++) {
+        bk__buf_printf(&names, "%s%s", i == 0 ? "" : ", ", catalogue->items[i].name);
+    }
+    char *list = bk__buf_take(&names);
+    int rc = list == NULL ? bk__fail_memory()
+                          : bk__fail(BK_ENOTFOUND, "There is no backup %s in %s. Nothing was "
+                                                   "touched. The newest are: %s.",
+                                     name, dir, list);
+    free(list);
+    return rc;
+}
+
+static int broken_pick(const struct bk__broken *broken) {
+    return bk__fail(BK_ECORRUPT, "Backup %s cannot be used: %s. Nothing was touched. Use another "
+                                 "one of backup.list.", broken->name, broken->why);
+}
+
+int bk__catalogue_pick(const struct bk__catalogue *catalogue, const char *dir, const char *name,
+                       struct bk__manifest **ret) {
+    int rc = name != NULL ? bk__name_check(name) : 0;
+    if (rc != 0) {
+        return rc;
+    }
+    for (size_t i = 0; i < catalogue->count; i++) {
+        struct bk__manifest *item = &catalogue->items[i];
+        if (name != NULL ? strcmp(item->name, name) == 0 : item->verified) {
+            *ret = item;
+            return 0;
+        }
+    }
+    for (size_t i = 0; name != NULL && i < catalogue->broken_count; i++) {
+        if (strcmp(catalogue->broken[i].name, name) == 0) {
+            return broken_pick(&catalogue->broken[i]);
+        }
+    }
+    return not_found(catalogue, dir, name != NULL ? name : "that is verified");
+}

@@ -1,0 +1,251 @@
+/*
+ * Manifests: printing, and reading back text that anybody may have tampered with.
+ * Not file access: catalogue.c loads the text, archive.c compares the facts with the archive.
+ * Called by create.c, catalogue.c, verify.c and status.c.
+ */
+#include "backup/manifest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <botkeep.h>
+#include <base/json.h>
+#include <base/stamp.h>
+#include <base/text.h>
+
+#define FORMAT 1
+#define BYTES_LIMIT (INT64_C(1) << 52)
+
+void bk__manifest_clear(struct bk__manifest *manifest) {
+    free(manifest->note);
+    free(manifest->error);
+    json_object_put(manifest->tables);
+    memset(manifest, 0, sizeof *manifest);
+}
+
+/* ---- printing ------------------------------------------------------------------------- */
+
+static bool add_stamp(struct json_object *object, const char *name, int64_t unix_ms) {
+    char stamp[BK__STAMP_SIZE];
+    bk__stamp_iso(unix_ms, stamp);
+    return bk__json_add_text(object, name, stamp);
+}
+
+static bool show_brief(struct json_object *to, const struct bk__manifest *m) {
+    bool ok = bk__json_add_text(to, "name", m->name) && bk__json_add_text(to, "kind", m->kind) &&
+              add_stamp(to, "created_at", m->created_ms) &&
+              bk__json_add_int(to, "bytes", m->bytes) &&
+              bk__json_add_int(to, "database_bytes", m->database_bytes) &&
+              bk__json_add_text(to, "compression", m->gzip ? "gzip" : "none") &&
+              bk__json_add_text(to, "sha256", m->sha256) &&
+              bk__json_add_bool(to, "verified", m->verified) &&
+              add_stamp(to, "verified_at", m->verified_ms) &&
+              bk__json_add_int(to, "sequence", m->sequence);
+    if (ok && m->note != NULL) {
+        ok = bk__json_add_text(to, "note", m->note);
+    }
+    if (ok && m->error != NULL) {
+        ok = bk__json_add_text(to, "error", m->error);
+    }
+    return ok;
+}
+
+static bool show_rest(struct json_object *to, const struct bk__manifest *m) {
+    return bk__json_add_text(to, "archive_sha256", m->archive_sha256) &&
+           bk__json_add_int(to, "page_size", m->page_size) &&
+           bk__json_add_int(to, "pages", m->pages) &&
+           bk__json_add_int(to, "snapshot_ms", m->snapshot_ms) &&
+           bk__json_add_int(to, "verify_ms", m->verify_ms) &&
+           bk__json_add_int(to, "total_ms", m->total_ms) &&
+           bk__json_put(to, "tables", json_object_get(m->tables));
+}
+
+struct json_object *bk__manifest_show(const struct bk__manifest *manifest, bool brief) {
+    struct json_object *to = bk__json_object();
+    if (to != NULL && show_brief(to, manifest) && (brief || show_rest(to, manifest))) {
+        return to;
+    }
+    json_object_put(to);
+    return NULL;
+}
+
+char *bk__manifest_print(const struct bk__manifest *manifest) {
+    char *text = NULL;
+    char tool[64];
+    snprintf(tool, sizeof tool, "botkeep %s", bk_version());
+    struct json_object *to = bk__json_object();
+    if (to != NULL && bk__json_add_int(to, "format", FORMAT) &&
+        bk__json_add_text(to, "tool", tool) &&
+        bk__json_add_text(to, "store", manifest->store) && show_brief(to, manifest) &&
+        show_rest(to, manifest)) {
+        text = bk__json_print(to);
+    }
+    json_object_put(to);
+    return text;
+}
+
+/* ---- reading -------------------------------------------------------------------------- */
+
+/* One reading: the object, and the first complaint. */
+struct reader {
+    struct json_object *object;
+    char *why;
+    size_t room;
+    bool bad;
+};
+
+static void complain(struct reader *reader, const char *member, const char *what) {
+    if (!reader->bad) {
+        snprintf(reader->why, reader->room, "\"%s\" %s", member, what);
+        reader->bad = true;
+    }
+}
+
+static int64_t read_int(struct reader *reader, const char *name, int64_t min, int64_t max) {
+    struct json_object *member = bk__json_member(reader->object, name);
+    if (!json_object_is_type(member, json_type_int)) {
+        complain(reader, name, "is not a whole number");
+        return min;
+    }
+    int64_t value = json_object_get_int64(member);
+    if (value < min || value > max) {
+        complain(reader, name, "is out of range");
+        return min;
+    }
+    return value;
+}
+
+/* The text, or "" with a complaint; limit counts bytes, and no NUL may hide inside. */
+static const char *read_text(struct reader *reader, const char *name, size_t limit) {
+    struct json_object *member = bk__json_member(reader->object, name);
+    if (!json_object_is_type(member, json_type_string)) {
+        complain(reader, name, "is not a text");
+        return "";
+    }
+    const char *text = json_object_get_string(member);
+    size_t size = (size_t)json_object_get_string_len(member);
+    if (size > limit || strlen(text) != size) {
+        complain(reader, name, "is too long or holds a NUL");
+        return "";
+    }
+    return text;
+}
+
+static void read_sum(struct reader *reader, const char *name, char out[BK__SHA256_HEX]) {
+    const char *text = read_text(reader, name, BK__SHA256_HEX - 1);
+    if (strlen(text) != BK__SHA256_HEX - 1 ||
+        strspn(text, "0123456789abcdef") != BK__SHA256_HEX - 1) {
+        complain(reader, name, "is not a SHA-256 in hex");
+        text = "";
+    }
+    snprintf(out, BK__SHA256_HEX, "%s", text);
+}
+
+static int64_t read_stamp(struct reader *reader, const char *name) {
+    int64_t unix_ms = 0;
+    if (!bk__stamp_parse(read_text(reader, name, BK__STAMP_SIZE), &unix_ms)) {
+        complain(reader, name, "is not a time");
+    }
+    return unix_ms;
+}
+
+/* A text that may be missing or null. NULL then, and when memory is out (with a complaint). */
+static char *read_optional(struct reader *reader, const char *name, size_t limit) {
+    if (bk__json_member(reader->object, name) == NULL) {
+        return NULL;
+    }
+    char *copy = strdup(read_text(reader, name, limit));
+    if (copy == NULL) {
+        complain(reader, name, "does not fit in memory");
+    }
+    return copy;
+}
+
+static void read_identity(struct reader *reader, struct bk__manifest *m) {
+    char kind[BK__KIND_SIZE];
+    bool gzip = false;
+    read_int(reader, "format", FORMAT, FORMAT);
+    snprintf(m->name, sizeof m->name, "%s", read_text(reader, "name", BK__NAME_SIZE - 1));
+    snprintf(m->kind, sizeof m->kind, "%s", read_text(reader, "kind", BK__KIND_SIZE - 1));
+    snprintf(m->store, sizeof m->store, "%s", read_text(reader, "store", sizeof m->store - 1));
+    const char *compression = read_text(reader, "compression", 8);
+    m->gzip = strcmp(compression, "gzip") == 0;
+    if (!m->gzip && strcmp(compression, "none") != 0) {
+        complain(reader, "compression", "is neither gzip nor none");
+    }
+    if (!bk__name_parse(m->name, kind, &gzip)) {
+        complain(reader, "name", "is no backup's name");
+    } else if (strcmp(kind, m->kind) != 0 || gzip != m->gzip) {
+        complain(reader, "name", "does not fit the kind and the compression");
+    }
+}
+
+static void read_sizes(struct reader *reader, struct bk__manifest *m) {
+    m->sequence = read_int(reader, "sequence", 1, BK__SEQUENCE_LIMIT);
+    m->bytes = read_int(reader, "bytes", 1, BYTES_LIMIT);
+    m->database_bytes = read_int(reader, "database_bytes", 1, BYTES_LIMIT);
+    m->pages = read_int(reader, "pages", 1, BYTES_LIMIT);
+    m->page_size = (int)read_int(reader, "page_size", 1, 1 << 30);
+    m->snapshot_ms = read_int(reader, "snapshot_ms", 0, BYTES_LIMIT);
+    m->verify_ms = read_int(reader, "verify_ms", 0, BYTES_LIMIT);
+    m->total_ms = read_int(reader, "total_ms", 0, BYTES_LIMIT);
+    read_sum(reader, "sha256", m->sha256);
+    read_sum(reader, "archive_sha256", m->archive_sha256);
+    if (m->pages > BYTES_LIMIT / m->page_size || m->pages * m->page_size != m->database_bytes) {
+        complain(reader, "pages", "times page_size is not database_bytes");
+    }
+    if (!m->gzip && (m->bytes != m->database_bytes || strcmp(m->sha256, m->archive_sha256) != 0)) {
+        complain(reader, "archive_sha256", "differs though nothing is compressed");
+    }
+}
+
+static void read_tables(struct reader *reader, struct bk__manifest *m) {
+    struct json_object *tables = bk__json_member(reader->object, "tables");
+    if (!json_object_is_type(tables, json_type_object)) {
+        complain(reader, "tables", "is not an object");
+        return;
+    }
+    json_object_object_foreach(tables, table, rows) {
+        (void)table;
+        if (!json_object_is_type(rows, json_type_int) || json_object_get_int64(rows) < 0) {
+            complain(reader, "tables", "holds something that is no count of rows");
+            return;
+        }
+    }
+    m->tables = json_object_get(tables);
+}
+
+static void read_proof(struct reader *reader, struct bk__manifest *m) {
+    struct json_object *verified = bk__json_member(reader->object, "verified");
+    if (!json_object_is_type(verified, json_type_boolean)) {
+        complain(reader, "verified", "is neither true nor false");
+    }
+    m->verified = json_object_get_boolean(verified);
+    m->created_ms = read_stamp(reader, "created_at");
+    m->verified_ms = read_stamp(reader, "verified_at");
+    m->note = read_optional(reader, "note", 65536);
+    m->error = read_optional(reader, "error", 65536);
+}
+
+bool bk__manifest_parse(const char *text, struct bk__manifest *ret, char *why, size_t why_room) {
+    const char *syntax = "";
+    struct reader reader = {.why = why, .room = why_room};
+    struct bk__manifest manifest = {0};
+    reader.object = bk__json_parse(text, &syntax);
+    if (reader.object == NULL) {
+        snprintf(why, why_room, "it is not JSON: %s", syntax);
+        return false;
+    }
+    read_identity(&reader, &manifest);
+    read_sizes(&reader, &manifest);
+    read_tables(&reader, &manifest);
+    read_proof(&reader, &manifest);
+    json_object_put(reader.object);
+    if (reader.bad) {
+        bk__manifest_clear(&manifest);
+        return false;
+    }
+    *ret = manifest;
+    return true;
+}

@@ -3,7 +3,7 @@
  * Not naming, publishing or deleting: create.c and prune.c do. Never a live database's files.
  * Called by create.c, verify.c, restore.c and apply.c.
  */
-#include "backup/archive.h"
+#include <backup/archive.h>
 
 #include <errno.h>
 #include <inttypes.h>
@@ -111,8 +111,8 @@ static int64_t pack_fill(void *context, unsigned char *in, int64_t *ret_at) {
     return pass_read(pass, in, BK__GZIP_BLOCK);
 }
 
-static int pack_work(void *state, const unsigned char *in, size_t in_size, unsigned char *out,
-                     size_t out_room, size_t *ret_size) {
+static int pack_work(void *state, const unsigned char *in, size_t in_size,
+                     unsigned char *out, size_t out_room, size_t *ret_size) {
     *ret_size = bk__gzip_deflate(state, in, in_size, out, out_room);
     return *ret_size == 0;
 }
@@ -125,9 +125,11 @@ static int pack_drain(void *context, const unsigned char *out, size_t size) {
 
 static int pack_blame(void *context, int64_t at, int why) {
     (void)context;
-    return bk__fail(BK_EINTERNAL, "The block at byte %" PRId64 " could not be compressed (%d). "
-                                  "No backup was made; the database is untouched. "
-                                  "Please report it.", at, why);
+    return bk__fail(BK_EINTERNAL,
+                    "The block at byte %" PRId64 " could not be compressed (%d). "
+                    "No backup was made; the database is untouched. "
+                    "Please report it.",
+                    at, why);
 }
 
 static int pack_run(struct pass *pass, const char *image, const char *archive) {
@@ -176,7 +178,8 @@ int bk__archive_pack(struct bk__job *job, const char *image, const char *archive
 
 static int damaged(const struct pass *pass, int64_t at, const char *why) {
     return bk__fail(BK_ECORRUPT,
-                    "Backup %s is damaged at byte %" PRId64 " of %" PRId64 ": %s. The database "
+                    "Backup %s is damaged at byte %" PRId64 " of %" PRId64
+                    ": %s. The database "
                     "was not touched. Use another backup, and look at the disk.",
                     pass->sink->what, at, pass->total, why);
 }
@@ -214,8 +217,8 @@ static int64_t read_fill(void *context, unsigned char *in, int64_t *ret_at) {
     return got < 0 ? got : (int64_t)size;
 }
 
-static int read_work(void *state, const unsigned char *in, size_t in_size, unsigned char *out,
-                     size_t out_room, size_t *ret_size) {
+static int read_work(void *state, const unsigned char *in, size_t in_size,
+                     unsigned char *out, size_t out_room, size_t *ret_size) {
     (void)out_room;
     return (int)bk__gzip_inflate(state, in, in_size, out, ret_size);
 }
@@ -295,8 +298,11 @@ static int read_any(struct pass *pass, bool gzip) {
 
 int bk__archive_read(struct bk__job *job, const char *path, bool gzip,
                      const struct bk__archive_sink *sink, struct bk__archive_facts *ret) {
-    struct pass pass = {
-        .job = job, .sink = sink, .out_fd = sink->out_fd, .out_path = sink->out_path, .in_fd = -1};
+    struct pass pass = {.job = job,
+                        .sink = sink,
+                        .out_fd = sink->out_fd,
+                        .out_path = sink->out_path,
+                        .in_fd = -1};
     int rc = pass_open(&pass, path);
     if (rc == 0) {
         rc = read_any(&pass, gzip);
@@ -310,9 +316,11 @@ int bk__archive_read(struct bk__job *job, const char *path, bool gzip,
     return rc;
 }
 
-static int compare(const struct bk__archive_facts *found, const struct bk__manifest *manifest) {
+static int compare(const struct bk__archive_facts *found,
+                   const struct bk__manifest *manifest) {
     const char *what = NULL;
-    if (found->bytes != manifest->bytes || found->database_bytes != manifest->database_bytes) {
+    if (found->bytes != manifest->bytes ||
+        found->database_bytes != manifest->database_bytes) {
         what = "it has another size than its manifest says";
     } else if (strcmp(found->archive_sha256, manifest->archive_sha256) != 0) {
         what = "the SHA-256 of the file is not the one in its manifest";
@@ -323,13 +331,14 @@ static int compare(const struct bk__archive_facts *found, const struct bk__manif
         return 0;
     }
     return bk__fail(BK_ECORRUPT,
-                    "Backup %s is damaged somewhere in its %" PRId64 " bytes: %s. The database "
+                    "Backup %s is damaged somewhere in its %" PRId64
+                    " bytes: %s. The database "
                     "was not touched. Use another backup, and look at the disk.",
                     manifest->name, found->bytes, what);
 }
 
-int bk__archive_check(struct bk__job *job, const char *path, const struct bk__manifest *manifest,
-                      struct bk__archive_sink sink) {
+int bk__archive_check(struct bk__job *job, const char *path,
+                      const struct bk__manifest *manifest, struct bk__archive_sink sink) {
     struct bk__archive_facts found = {0};
     sink.what = manifest->name;
     sink.database_bytes = manifest->database_bytes;

@@ -27,10 +27,10 @@ int bk__archive_pack(struct bk__job *job, const char *image, const char *archive
 
 /* Where reading goes, and under which name progress is told. */
 struct bk__archive_sink {
-    const char *phase;     /* "verify", "restore" */
-    const char *what;      /* the backup's name, for error texts */
-    const char *out_path;  /* for error texts; NULL when out_fd is negative */
-    int out_fd;            /* the image is written here as well; -1: only read */
+    const char *phase;      /* "verify", "restore" */
+    const char *what;       /* the backup's name, for error texts */
+    const char *out_path;   /* for error texts; NULL when out_fd is negative */
+    int out_fd;             /* the image is written here as well; -1: only read */
     int64_t database_bytes; /* the most that is accepted: a bomb stops here */
 };
 
@@ -40,7 +40,7 @@ int bk__archive_read(struct bk__job *job, const char *path, bool gzip,
 
 /* The same, and every fact must be what the manifest says: BK_ECORRUPT otherwise. sink->what and
    sink->database_bytes come from the manifest. */
-int bk__archive_check(struct bk__job *job, const char *path, const struct bk__manifest *manifest,
-                      struct bk__archive_sink sink);
+int bk__archive_check(struct bk__job *job, const char *path,
+                      const struct bk__manifest *manifest, struct bk__archive_sink sink);
 
 #endif

@@ -3,7 +3,7 @@
  * Not proof of the bytes: archive.c reads those. Nothing here writes or deletes.
  * Called by every operation of this room; folder.c reads single manifests with it.
  */
-#include "backup/catalogue.h"
+#include <backup/catalogue.h>
 
 #include <errno.h>
 #include <inttypes.h>
@@ -23,8 +23,8 @@ static int no_memory_path(char *path) {
     return path == NULL ? bk__fail_memory() : 0;
 }
 
-int bk__catalogue_read(const char *dir, const char *name, struct bk__manifest *ret, char *why,
-                       size_t why_room) {
+int bk__catalogue_read(const char *dir, const char *name, struct bk__manifest *ret,
+                       char *why, size_t why_room) {
     char file[BK__NAME_SIZE + sizeof SUFFIX];
     char *text = NULL;
     size_t size = 0;
@@ -80,7 +80,8 @@ static int add_broken(struct bk__catalogue *to, const char *name, const char *wh
 }
 
 /* Takes the manifest: into the list when its archive is there, else away. */
-static int add_item(struct bk__catalogue *to, struct bk__manifest *manifest, int64_t size) {
+static int add_item(struct bk__catalogue *to, struct bk__manifest *manifest,
+                    int64_t size) {
     char why[160];
     int rc = 0;
     if (manifest->sequence > to->last_sequence) {
@@ -93,8 +94,9 @@ static int add_item(struct bk__catalogue *to, struct bk__manifest *manifest, int
             return 0;
         }
     } else if (size >= 0) {
-        snprintf(why, sizeof why, "it has %" PRId64 " bytes, but its manifest says %" PRId64,
-                 size, manifest->bytes);
+        snprintf(why, sizeof why,
+                 "it has %" PRId64 " bytes, but its manifest says %" PRId64, size,
+                 manifest->bytes);
         rc = add_broken(to, manifest->name, why);
     }
     bk__manifest_clear(manifest);
@@ -178,31 +180,37 @@ void bk__catalogue_free(struct bk__catalogue *catalogue) {
 
 /* ---- picking one ---------------------------------------------------------------------- */
 
-static int not_found(const struct bk__catalogue *catalogue, const char *dir, const char *name) {
+static int not_found(const struct bk__catalogue *catalogue, const char *dir,
+                     const char *name) {
     struct bk__buf names = {0};
     if (catalogue->count == 0) {
-        return bk__fail(BK_ENOTFOUND, "There is no backup in %s. Nothing was touched. Make one "
-                                      "with backup.create.", dir);
+        return bk__fail(BK_ENOTFOUND,
+                        "There is no backup in %s. Nothing was touched. Make one "
+                        "with backup.create.",
+                        dir);
     }
     for (size_t i = 0; i < catalogue->count && i < ADVICE_NAMES; i++) {
         bk__buf_printf(&names, "%s%s", i == 0 ? "" : ", ", catalogue->items[i].name);
     }
     char *list = bk__buf_take(&names);
     int rc = list == NULL ? bk__fail_memory()
-                          : bk__fail(BK_ENOTFOUND, "There is no backup %s in %s. Nothing was "
-                                                   "touched. The newest are: %s.",
+                          : bk__fail(BK_ENOTFOUND,
+                                     "There is no backup %s in %s. Nothing was "
+                                     "touched. The newest are: %s.",
                                      name, dir, list);
     free(list);
     return rc;
 }
 
 static int broken_pick(const struct bk__broken *broken) {
-    return bk__fail(BK_ECORRUPT, "Backup %s cannot be used: %s. Nothing was touched. Use another "
-                                 "one of backup.list.", broken->name, broken->why);
+    return bk__fail(BK_ECORRUPT,
+                    "Backup %s cannot be used: %s. Nothing was touched. Use another "
+                    "one of backup.list.",
+                    broken->name, broken->why);
 }
 
-int bk__catalogue_pick(const struct bk__catalogue *catalogue, const char *dir, const char *name,
-                       struct bk__manifest **ret) {
+int bk__catalogue_pick(const struct bk__catalogue *catalogue, const char *dir,
+                       const char *name, struct bk__manifest **ret) {
     int rc = name != NULL ? bk__name_check(name) : 0;
     if (rc != 0) {
         return rc;

@@ -30,12 +30,12 @@ void bk__catalogue_free(struct bk__catalogue *catalogue);
 
 /* The one of that name, or (name NULL) the newest verified one. It belongs to the catalogue.
    BK_EINVAL or BK_ENOTFOUND, which tells the newest names. */
-int bk__catalogue_pick(const struct bk__catalogue *catalogue, const char *dir, const char *name,
-                       struct bk__manifest **ret);
+int bk__catalogue_pick(const struct bk__catalogue *catalogue, const char *dir,
+                       const char *name, struct bk__manifest **ret);
 
 /* Reads and checks one manifest file. 0 and *ret is filled; 1 and why says what is wrong with it;
    or an error. */
-int bk__catalogue_read(const char *dir, const char *name, struct bk__manifest *ret, char *why,
-                       size_t why_room);
+int bk__catalogue_read(const char *dir, const char *name, struct bk__manifest *ret,
+                       char *why, size_t why_room);
 
 #endif

@@ -3,7 +3,7 @@
  * Not its contents' meaning: catalogue.c reads that. Foreign files are never touched.
  * Called by the operations that write; status and list only read and need no lock.
  */
-#include "backup/folder.h"
+#include <backup/folder.h>
 
 #include <errno.h>
 #include <inttypes.h>
@@ -30,7 +30,8 @@ char *bk__folder_file(const struct bk__folder *folder, const char *name) {
     return path;
 }
 
-char *bk__folder_temp(const struct bk__folder *folder, const char *name, const char *suffix) {
+char *bk__folder_temp(const struct bk__folder *folder, const char *name,
+                      const char *suffix) {
     char file[BK__NAME_SIZE + 32];
     snprintf(file, sizeof file, BK__NAME_TEMP "%s%s", name, suffix);
     return bk__folder_file(folder, file);
@@ -75,10 +76,11 @@ int bk__folder_space(const char *dir, int64_t needed, const char *what) {
     if (free_bytes >= needed) {
         return 0;
     }
-    return bk__fail(BK_ENOSPC,
-                    "There is not enough room for %s in %s: about %.1f MB are needed, %.1f MB are "
-                    "free. Nothing was changed. Free some space, or set the folder to another disk.",
-                    what, dir, (double)needed / MB, (double)free_bytes / MB);
+    return bk__fail(
+        BK_ENOSPC,
+        "There is not enough room for %s in %s: about %.1f MB are needed, %.1f MB are "
+        "free. Nothing was changed. Free some space, or set the folder to another disk.",
+        what, dir, (double)needed / MB, (double)free_bytes / MB);
 }
 
 /* ---- making it ------------------------------------------------------------------------ */
@@ -86,9 +88,10 @@ int bk__folder_space(const char *dir, int64_t needed, const char *what) {
 static int make_folder(const char *dir) {
     int rc = bk__file_make_dir(dir);
     if (rc != 0) {
-        return bk__fail_errno(rc, "cannot make the folder of the backups", dir,
-                              "Make it yourself, or set backup.dir to a folder that this user "
-                              "may write.");
+        return bk__fail_errno(
+            rc, "cannot make the folder of the backups", dir,
+            "Make it yourself, or set backup.dir to a folder that this user "
+            "may write.");
     }
     char *ignore = bk__file_join(dir, ".gitignore");
     rc = ignore == NULL ? bk__fail_memory() : bk__folder_write(ignore, "*\n");
@@ -105,8 +108,10 @@ static int prepare(const char *dir) {
         return bk__fail_errno(errno, "cannot reach the folder of the backups", dir, NULL);
     }
     if (!S_ISDIR(info.st_mode)) {
-        return bk__fail(BK_EINVAL, "backup.dir %s is a file, not a folder. No backup was made; the "
-                                   "database is untouched. Set backup.dir to a folder.", dir);
+        return bk__fail(BK_EINVAL,
+                        "backup.dir %s is a file, not a folder. No backup was made; the "
+                        "database is untouched. Set backup.dir to a folder.",
+                        dir);
     }
     return 0;
 }
@@ -125,13 +130,15 @@ static int take_lock(struct bk__job *job, struct bk__folder *folder) {
         rc = BK_ECANCELLED;
     } else if (fd == -EWOULDBLOCK) {
         rc = bk__fail(BK_EBUSY,
-                      "Another process is at work in %s and did not finish in %" PRId64 " ms. "
+                      "Another process is at work in %s and did not finish in %" PRId64
+                      " ms. "
                       "Nothing was changed. Try again, or raise backup.lock.wait.",
                       folder->path, wait_ms);
     } else {
-        rc = bk__fail_errno(fd, "cannot write to the folder of the backups", folder->path,
-                            "Give this user write access to it, or set backup.dir to another "
-                            "folder.");
+        rc = bk__fail_errno(
+            fd, "cannot write to the folder of the backups", folder->path,
+            "Give this user write access to it, or set backup.dir to another "
+            "folder.");
     }
     free(path);
     return rc;
@@ -175,7 +182,8 @@ static void collect(struct bk__job *job, const char *dir) {
         }
         char *path = bk__file_join(dir, files[i]);
         int rc = path == NULL ? -ENOMEM : bk__file_remove(path);
-        bk__job_log(job, rc == 0 ? "info" : "warning", "%s %s, left by a run that was killed%s%s",
+        bk__job_log(job, rc == 0 ? "info" : "warning",
+                    "%s %s, left by a run that was killed%s%s",
                     rc == 0 ? "Removed" : "Cannot remove", files[i], rc == 0 ? "" : ": ",
                     rc == 0 ? "" : strerror(-rc));
         free(path);

@@ -21,8 +21,10 @@ struct bk__folder {
 int bk__folder_open(struct bk__job *job, struct bk__folder *ret);
 void bk__folder_close(struct bk__folder *folder); /* {0} and a closed one are fine */
 
-char *bk__folder_file(const struct bk__folder *folder, const char *name); /* NULL: ENOMEM, text set */
-char *bk__folder_temp(const struct bk__folder *folder, const char *name, const char *suffix);
+char *bk__folder_file(const struct bk__folder *folder,
+                      const char *name); /* NULL: ENOMEM, text set */
+char *bk__folder_temp(const struct bk__folder *folder, const char *name,
+                      const char *suffix);
 
 /* 0, or BK_ENOSPC naming what is needed and what is free. */
 int bk__folder_space(const char *dir, int64_t needed, const char *what);

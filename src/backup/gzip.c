@@ -3,7 +3,7 @@
  * streams by zlib. Not files and not threads: pipeline.c runs this on its workers.
  * Called by archive.c alone.
  */
-#include "backup/gzip.h"
+#include <backup/gzip.h>
 
 #include <limits.h>
 #include <stdlib.h>
@@ -66,8 +66,8 @@ size_t bk__gzip_deflate(struct bk__gzip *gzip, const unsigned char *in, size_t i
     if (room < BK__GZIP_HEAD + TAIL) {
         return 0;
     }
-    size_t body = libdeflate_deflate_compress(gzip->deflater, in, in_size, out + BK__GZIP_HEAD,
-                                              room - BK__GZIP_HEAD - TAIL);
+    size_t body = libdeflate_deflate_compress(
+        gzip->deflater, in, in_size, out + BK__GZIP_HEAD, room - BK__GZIP_HEAD - TAIL);
     if (body == 0) {
         return 0;
     }
@@ -101,8 +101,8 @@ size_t bk__gzip_member_size(const unsigned char head[BK__GZIP_HEAD]) {
     return size > BK__GZIP_HEAD + TAIL && size <= bk__gzip_room() ? size : 0;
 }
 
-enum bk__gzip_why bk__gzip_inflate(struct bk__gzip *gzip, const unsigned char *in, size_t in_size,
-                                   unsigned char *out, size_t *ret_size) {
+enum bk__gzip_why bk__gzip_inflate(struct bk__gzip *gzip, const unsigned char *in,
+                                   size_t in_size, unsigned char *out, size_t *ret_size) {
     if (in_size <= BK__GZIP_HEAD + TAIL || bk__gzip_member_size(in) != in_size) {
         return BK__GZIP_FRAME;
     }
@@ -131,7 +131,7 @@ enum bk__gzip_why bk__gzip_inflate(struct bk__gzip *gzip, const unsigned char *i
 struct foreign {
     const struct bk__gzip_pipe *pipe;
     z_stream z;
-    bool ended; /* the source has no more */
+    bool ended;  /* the source has no more */
     bool inside; /* a member has begun and not ended */
     unsigned char in[PIECE];
     unsigned char out[PIECE];
@@ -171,7 +171,8 @@ static enum bk__gzip_why step(struct foreign *f) {
     int code = inflate(&f->z, Z_NO_FLUSH);
     enum bk__gzip_why why = zlib_why(code);
     size_t size = sizeof f->out - f->z.avail_out;
-    if (why == BK__GZIP_FINE && size > 0 && f->pipe->sink(f->pipe->context, f->out, size) != 0) {
+    if (why == BK__GZIP_FINE && size > 0 &&
+        f->pipe->sink(f->pipe->context, f->out, size) != 0) {
         return BK__GZIP_STOP;
     }
     if (why == BK__GZIP_FINE && f->ended && f->z.avail_in == 0 && size == 0 &&

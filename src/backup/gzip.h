@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define BK__GZIP_BLOCK ((size_t)1 << 20) /* uncompressed bytes of one member, at most */
-#define BK__GZIP_HEAD 20                 /* 10 fixed, 2 length of extra, 4 subfield head, 4 size */
+#define BK__GZIP_HEAD 20 /* 10 fixed, 2 length of extra, 4 subfield head, 4 size */
 #define BK__GZIP_LEVEL 1
 
 size_t bk__gzip_room(void); /* bytes that one compressed member may take at most */
@@ -39,8 +39,8 @@ const char *bk__gzip_why_text(enum bk__gzip_why why);
 size_t bk__gzip_member_size(const unsigned char head[BK__GZIP_HEAD]);
 
 /* One whole member of ours into at most BK__GZIP_BLOCK bytes. */
-enum bk__gzip_why bk__gzip_inflate(struct bk__gzip *gzip, const unsigned char *in, size_t in_size,
-                                   unsigned char *out, size_t *ret_size);
+enum bk__gzip_why bk__gzip_inflate(struct bk__gzip *gzip, const unsigned char *in,
+                                   size_t in_size, unsigned char *out, size_t *ret_size);
 
 /* Any gzip stream of any number of members. source fills up to room bytes (0: the end, < 0: stop);
    sink takes a piece (nonzero: stop). *ret_at is how many compressed bytes were used. */

@@ -3,7 +3,7 @@
  * Not file access: catalogue.c loads the text, archive.c compares the facts with the archive.
  * Called by create.c, catalogue.c, verify.c and status.c.
  */
-#include "backup/manifest.h"
+#include <backup/manifest.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +33,8 @@ static bool add_stamp(struct json_object *object, const char *name, int64_t unix
 }
 
 static bool show_brief(struct json_object *to, const struct bk__manifest *m) {
-    bool ok = bk__json_add_text(to, "name", m->name) && bk__json_add_text(to, "kind", m->kind) &&
+    bool ok = bk__json_add_text(to, "name", m->name) &&
+              bk__json_add_text(to, "kind", m->kind) &&
               add_stamp(to, "created_at", m->created_ms) &&
               bk__json_add_int(to, "bytes", m->bytes) &&
               bk__json_add_int(to, "database_bytes", m->database_bytes) &&
@@ -102,7 +103,8 @@ static void complain(struct reader *reader, const char *member, const char *what
     }
 }
 
-static int64_t read_int(struct reader *reader, const char *name, int64_t min, int64_t max) {
+static int64_t read_int(struct reader *reader, const char *name, int64_t min,
+                        int64_t max) {
     struct json_object *member = bk__json_member(reader->object, name);
     if (!json_object_is_type(member, json_type_int)) {
         complain(reader, name, "is not a whole number");
@@ -168,7 +170,8 @@ static void read_identity(struct reader *reader, struct bk__manifest *m) {
     read_int(reader, "format", FORMAT, FORMAT);
     snprintf(m->name, sizeof m->name, "%s", read_text(reader, "name", BK__NAME_SIZE - 1));
     snprintf(m->kind, sizeof m->kind, "%s", read_text(reader, "kind", BK__KIND_SIZE - 1));
-    snprintf(m->store, sizeof m->store, "%s", read_text(reader, "store", sizeof m->store - 1));
+    snprintf(m->store, sizeof m->store, "%s",
+             read_text(reader, "store", sizeof m->store - 1));
     const char *compression = read_text(reader, "compression", 8);
     m->gzip = strcmp(compression, "gzip") == 0;
     if (!m->gzip && strcmp(compression, "none") != 0) {
@@ -192,10 +195,12 @@ static void read_sizes(struct reader *reader, struct bk__manifest *m) {
     m->total_ms = read_int(reader, "total_ms", 0, BYTES_LIMIT);
     read_sum(reader, "sha256", m->sha256);
     read_sum(reader, "archive_sha256", m->archive_sha256);
-    if (m->pages > BYTES_LIMIT / m->page_size || m->pages * m->page_size != m->database_bytes) {
+    if (m->pages > BYTES_LIMIT / m->page_size ||
+        m->pages * m->page_size != m->database_bytes) {
         complain(reader, "pages", "times page_size is not database_bytes");
     }
-    if (!m->gzip && (m->bytes != m->database_bytes || strcmp(m->sha256, m->archive_sha256) != 0)) {
+    if (!m->gzip &&
+        (m->bytes != m->database_bytes || strcmp(m->sha256, m->archive_sha256) != 0)) {
         complain(reader, "archive_sha256", "differs though nothing is compressed");
     }
 }
@@ -208,7 +213,8 @@ static void read_tables(struct reader *reader, struct bk__manifest *m) {
     }
     json_object_object_foreach(tables, table, rows) {
         (void)table;
-        if (!json_object_is_type(rows, json_type_int) || json_object_get_int64(rows) < 0) {
+        if (!json_object_is_type(rows, json_type_int) ||
+            json_object_get_int64(rows) < 0) {
             complain(reader, "tables", "holds something that is no count of rows");
             return;
         }
@@ -228,7 +234,8 @@ static void read_proof(struct reader *reader, struct bk__manifest *m) {
     m->error = read_optional(reader, "error", 65536);
 }
 
-bool bk__manifest_parse(const char *text, struct bk__manifest *ret, char *why, size_t why_room) {
+bool bk__manifest_parse(const char *text, struct bk__manifest *ret, char *why,
+                        size_t why_room) {
     const char *syntax = "";
     struct reader reader = {.why = why, .room = why_room};
     struct bk__manifest manifest = {0};

@@ -12,8 +12,8 @@
 #include <base/hash.h>
 #include <backup/name.h>
 
-#define BK__MANIFEST_LIMIT (4 << 20)             /* bytes of text that are read at most */
-#define BK__SEQUENCE_LIMIT (INT64_C(1) << 52)    /* exact as a JSON number everywhere */
+#define BK__MANIFEST_LIMIT (4 << 20)          /* bytes of text that are read at most */
+#define BK__SEQUENCE_LIMIT (INT64_C(1) << 52) /* exact as a JSON number everywhere */
 
 struct json_object;
 
@@ -21,8 +21,9 @@ struct bk__manifest {
     char name[BK__NAME_SIZE];
     char kind[BK__KIND_SIZE];
     int64_t created_ms;
-    int64_t sequence; /* grows by one with each backup of the folder, whatever the clock does */
-    int64_t bytes;    /* of the archive */
+    int64_t
+        sequence; /* grows by one with each backup of the folder, whatever the clock does */
+    int64_t bytes; /* of the archive */
     int64_t database_bytes;
     int64_t pages;
     int page_size;
@@ -32,10 +33,10 @@ struct bk__manifest {
     char sha256[BK__SHA256_HEX];         /* of the database image */
     char archive_sha256[BK__SHA256_HEX]; /* of the file */
     int64_t snapshot_ms, verify_ms, total_ms;
-    char *note;                  /* NULL: none */
-    char store[32];              /* "sqlite" */
-    char *error;                 /* why it is not verified; NULL otherwise */
-    struct json_object *tables;  /* rows per table */
+    char *note;                 /* NULL: none */
+    char store[32];             /* "sqlite" */
+    char *error;                /* why it is not verified; NULL otherwise */
+    struct json_object *tables; /* rows per table */
 };
 
 void bk__manifest_clear(struct bk__manifest *manifest); /* frees what it holds */
@@ -48,6 +49,7 @@ struct json_object *bk__manifest_show(const struct bk__manifest *manifest, bool 
 
 /* Strict: false with why (a constant or why_room bytes) when any fact is missing, of a wrong type
    or out of range. Unknown members are ignored. On success *ret is to be cleared. */
-bool bk__manifest_parse(const char *text, struct bk__manifest *ret, char *why, size_t why_room);
+bool bk__manifest_parse(const char *text, struct bk__manifest *ret, char *why,
+                        size_t why_room);
 
 #endif

@@ -3,7 +3,7 @@
  * Not the list of what exists: a name is only ever looked up in the catalogue.
  * Called by create.c, catalogue.c, folder.c and restore.c.
  */
-#include "backup/name.h"
+#include <backup/name.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -99,16 +99,20 @@ bool bk__name_parse(const char *name, char ret_kind[BK__KIND_SIZE], bool *ret_gz
 bool bk__name_is_temp(const char *name) {
     const char *kind = NULL;
     size_t size = strlen(BK__NAME_TEMP);
-    return strncmp(name, BK__NAME_TEMP, size) == 0 && skip_start(name + size, &kind) != NULL;
+    return strncmp(name, BK__NAME_TEMP, size) == 0 &&
+           skip_start(name + size, &kind) != NULL;
 }
 
 int bk__name_check(const char *name) {
     if (name[0] == '\0') {
-        return bk__fail(BK_EINVAL, "The backup's name is empty. Leave it out for the newest one.");
+        return bk__fail(BK_EINVAL,
+                        "The backup's name is empty. Leave it out for the newest one.");
     }
-    if (strchr(name, '/') != NULL || strstr(name, "..") != NULL || strlen(name) >= BK__NAME_SIZE) {
-        return bk__fail(BK_EINVAL, "A backup is named by its name in the list, not by a path. "
-                                   "Nothing was touched. See the names with backup.list.");
+    if (strchr(name, '/') != NULL || strstr(name, "..") != NULL ||
+        strlen(name) >= BK__NAME_SIZE) {
+        return bk__fail(BK_EINVAL,
+                        "A backup is named by its name in the list, not by a path. "
+                        "Nothing was touched. See the names with backup.list.");
     }
     return 0;
 }

@@ -18,7 +18,8 @@ extern const char *const bk__kinds[]; /* "manual" "auto" ...; ends with NULL */
 bool bk__kind_known(const char *kind);
 
 /* The archive's name; nth counts from 1 within one second, and 1 adds nothing. */
-void bk__name_make(char out[BK__NAME_SIZE], const char *kind, int64_t unix_ms, int nth, bool gzip);
+void bk__name_make(char out[BK__NAME_SIZE], const char *kind, int64_t unix_ms, int nth,
+                   bool gzip);
 
 /* Is it a name bk__name_make could have written? ret_kind and ret_gzip may be NULL. */
 bool bk__name_parse(const char *name, char ret_kind[BK__KIND_SIZE], bool *ret_gzip);

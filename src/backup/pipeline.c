@@ -3,7 +3,7 @@
  * Not compression: what work() does with a block is the plan's business.
  * Called by archive.c, on the lane's thread. One lock guards the whole ring.
  */
-#include "backup/pipeline.h"
+#include <backup/pipeline.h>
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -188,7 +188,8 @@ int bk__pipeline_run(const struct bk__pipeline *plan, int workers) {
     int wish = workers < 1 ? 1 : workers;
     int rc = make_slots(&ring);
     if (rc == 0) {
-        rc = start_workers(&ring, wish < BK__PIPELINE_WORKERS ? wish : BK__PIPELINE_WORKERS);
+        rc = start_workers(&ring,
+                           wish < BK__PIPELINE_WORKERS ? wish : BK__PIPELINE_WORKERS);
     }
     while (rc == 0) {
         rc = fill_up(&ring);

@@ -19,7 +19,8 @@ struct bk__pipeline {
        set; *ret_at is what blame is told of this block. drain takes the results in order. */
     int64_t (*fill)(void *context, unsigned char *in, int64_t *ret_at);
     int (*drain)(void *context, const unsigned char *out, size_t size);
-    int (*blame)(void *context, int64_t at, int why); /* sets the text; returns the error */
+    int (*blame)(void *context, int64_t at,
+                 int why); /* sets the text; returns the error */
 
     /* On a worker. state is one worker's own. 0, or a reason that blame understands. */
     void *(*begin)(void);

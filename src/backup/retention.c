@@ -3,7 +3,7 @@
  * Not the deletion: prune.c does that, and only for what this marked.
  * Called by prune.c (also on behalf of create.c); tests call it with invented lists.
  */
-#include "backup/retention.h"
+#include <backup/retention.h>
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,8 +23,9 @@ static int by_age(const void *left, const void *right) {
 }
 
 /* Walks one kind from its newest to its oldest. best is the newest verified of all kinds. */
-static void decide_kind(struct bk__retain *items, size_t count, int64_t keep, const char *kind,
-                        const struct bk__retain *best, const char *spare) {
+static void decide_kind(struct bk__retain *items, size_t count, int64_t keep,
+                        const char *kind, const struct bk__retain *best,
+                        const char *spare) {
     int64_t good = 0;
     bool newest = true;
     for (size_t i = 0; i < count; i++) {

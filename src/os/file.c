@@ -126,6 +126,17 @@ int bk__file_rename(const char *from, const char *to) {
     return rename(from, to) == 0 ? 0 : -errno;
 }
 
+int bk__file_rename_new(const char *from, const char *to) {
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -errno;
+    /* A file system without that flag: a link never replaces either. */
+    if (link(from, to) != 0)
+        return -errno;
+    return unlink(from) == 0 ? 0 : -errno;
+}
+
 int bk__file_remove(const char *path) {
     return unlink(path) == 0 || errno == ENOENT ? 0 : -errno;
 }

@@ -21,6 +21,7 @@ int64_t bk__file_pread(int fd, void *bytes, size_t size, int64_t at);
 int bk__file_sync(int fd); /* fsync: final, never retried */
 int64_t bk__file_size(int fd);
 int bk__file_rename(const char *from, const char *to);
+int bk__file_rename_new(const char *from, const char *to); /* never over one: -EEXIST */
 int bk__file_remove(const char *path);      /* 0 also when there was none */
 bool bk__file_exists(const char *path);     /* by stat(), never opens */
 int64_t bk__file_size_of(const char *path); /* by stat(), never opens */

@@ -1,0 +1,123 @@
+/*
+ * backup.apply: the restore that waits in state.dir, done before the bot opens its database.
+ * Not staging: stage.c. Killed at any point it leaves the old or the new database and can run
+ * again, because the intent goes last. bk_open() runs it.
+ */
+#include <backup/operations.h>
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <base/json.h>
+#include <core/error.h>
+#include <core/job.h>
+#include <os/file.h>
+#include <backup/archive.h>
+#include <backup/folder.h>
+#include <backup/restore.h>
+#include <backup/stage.h>
+
+static int fill_result(struct bk__job *job, const char *name,
+                       const struct bk__restoring *done) {
+    struct json_object *result = bk__job_result(job);
+    bool saved = done != NULL && done->pre_restore[0] != '\0';
+    bool ok =
+        bk__json_add_bool(result, "applied", name != NULL) &&
+        bk__json_add_text(result, "name", name) &&
+        bk__json_add_text(result, "pre_restore", saved ? done->pre_restore : NULL) &&
+        bk__json_add_text(result, "kept", done == NULL ? NULL : done->kept);
+    return ok ? 0 : bk__fail_memory();
+}
+
+/* The image may have waited long: it must still be what was staged. */
+static int check_image(struct bk__job *job, const struct bk__stage *stage,
+                       const char *image) {
+    struct bk__archive_facts found = {0};
+    const struct bk__archive_sink sink = {.phase = "verify",
+                                          .what = stage->name,
+                                          .out_fd = -1,
+                                          .database_bytes = stage->bytes};
+    if (!bk__file_exists(image)) {
+        return bk__fail(BK_ECORRUPT,
+                        "The image of the staged restore, %s, is gone. The database "
+                        "was not touched. Ask for the restore again.",
+                        image);
+    }
+    int rc = bk__archive_read(job, image, false, &sink, &found);
+    if (rc == 0 &&
+        (found.bytes != stage->bytes || strcmp(found.sha256, stage->sha256) != 0)) {
+        rc = bk__fail(BK_ECORRUPT,
+                      "The image of the staged restore, %s, changed since it was "
+                      "verified. The database was not touched. Ask for the restore "
+                      "again, and look at the disk.",
+                      image);
+    }
+    return rc;
+}
+
+static int restore(struct bk__job *job, const struct bk__stage *stage, const char *image,
+                   struct bk__restoring *restoring) {
+    struct bk__folder folder = {.lock_fd = -1};
+    *restoring =
+        (struct bk__restoring){.name = stage->name, .image = image, .may_replace = true};
+    int rc = bk__folder_open(job, &folder);
+    if (rc == 0) {
+        rc = bk__restore_image(job, &folder, restoring);
+    }
+    bk__folder_close(&folder);
+    return rc;
+}
+
+static int apply(struct bk__job *job, const struct bk__stage *stage) {
+    struct bk__restoring restoring = {0};
+    char *image = bk__stage_image(job, stage);
+    if (image == NULL) {
+        return BK_ENOMEM;
+    }
+    int rc = check_image(job, stage, image);
+    if (rc == BK_ECORRUPT) {
+        char *text = strdup(bk__error_text());
+        bk__stage_reject(job);
+        rc = bk__fail(rc, "%s", text != NULL ? text : "The staged restore is damaged.");
+        free(text);
+    } else if (rc == 0) {
+        rc = restore(job, stage, image, &restoring);
+        if (rc == 0) {
+            rc = bk__stage_done(job);
+        }
+    }
+    if (rc == 0) {
+        bk__job_log(job, "info", "Staged restore applied: %s", stage->name);
+        rc = fill_result(job, stage->name, &restoring);
+    }
+    free(restoring.kept);
+    free(image);
+    return rc;
+}
+
+int bk__backup_apply(struct bk__job *job) {
+    struct bk__stage stage = {0};
+    int rc = bk__stage_load(job, &stage);
+    if (rc == 0) {
+        return fill_result(job, NULL, NULL);
+    }
+    int lock = bk__stage_lock(job);
+    if (lock < 0) {
+        return lock;
+    }
+    /* Again under the lock: another process may just have applied or replaced it. */
+    rc = bk__stage_load(job, &stage);
+    if (rc == BK_ECORRUPT) {
+        bk__stage_reject(job);
+        rc = bk__fail(BK_ECORRUPT,
+                      "The staged restore could not be understood and was set aside. "
+                      "The database was not touched. Ask for the restore again.");
+    } else if (rc == 0) {
+        rc = fill_result(job, NULL, NULL);
+    } else if (rc == 1) {
+        rc = apply(job, &stage);
+    }
+    bk__file_close(lock);
+    return rc;
+}

@@ -1,0 +1,14 @@
+/*
+ * The backup room's face: its operations. api/tables.c lists them; nobody else includes this.
+ */
+#ifndef BK_BACKUP_BACKUP_H
+#define BK_BACKUP_BACKUP_H
+
+#include <core/operation.h>
+
+extern const struct bk__operation bk__backup_operations[]; /* ended by a NULL name */
+
+/* The file in state.dir whose presence says that a staged restore waits for backup.apply. */
+#define BK__BACKUP_INTENT "restore.json"
+
+#endif

@@ -1,0 +1,157 @@
+/*
+ * Archives back into database files: verified before they get their name.
+ * Not restoring into the bot's database: restore.c and apply.c do, from such a file.
+ * Called by restore.c and stage.c.
+ */
+#include <backup/extract.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <base/text.h>
+#include <core/error.h>
+#include <core/job.h>
+#include <os/file.h>
+#include <backup/archive.h>
+#include <backup/folder.h>
+#include <backup/manifest.h>
+
+#define SLACK (INT64_C(1) << 20)
+
+/* Inflates into an open, empty file, compares every fact, flushes. */
+static int fill(struct bk__job *job, const char *dir, const struct bk__manifest *manifest,
+                int fd, const char *path) {
+    const struct bk__archive_sink sink = {
+        .phase = "restore", .out_fd = fd, .out_path = path};
+    char *archive = bk__file_join(dir, manifest->name);
+    if (archive == NULL) {
+        return bk__fail_memory();
+    }
+    int rc = bk__archive_check(job, archive, manifest, sink);
+    if (rc == 0) {
+        int err = bk__file_sync(fd);
+        rc = err == 0 ? 0 : bk__fail_errno(err, "cannot flush to the disk", path, NULL);
+    }
+    free(archive);
+    return rc;
+}
+
+static int check_space(const char *path, const struct bk__manifest *manifest) {
+    char *dir = bk__file_dir(path);
+    int rc = dir == NULL ? bk__fail_memory()
+                         : bk__folder_space(dir, manifest->database_bytes + SLACK,
+                                            "the restored database");
+    free(dir);
+    return rc;
+}
+
+int bk__extract_new(struct bk__job *job, const char *dir,
+                    const struct bk__manifest *manifest, const char *path) {
+    int rc = check_space(path, manifest);
+    if (rc != 0) {
+        return rc;
+    }
+    int fd = bk__file_create(path);
+    if (fd < 0) {
+        return bk__fail_errno(fd, "cannot create", path, NULL);
+    }
+    rc = fill(job, dir, manifest, fd, path);
+    int closed = bk__file_close(fd);
+    if (rc == 0 && closed != 0) {
+        rc = bk__fail_errno(closed, "cannot finish writing", path, NULL);
+    }
+    if (rc != 0) {
+        bk__file_remove(path);
+    }
+    return rc;
+}
+
+/* ---- to a path of the caller's --------------------------------------------------------- */
+
+static int check_free(const char *path) {
+    static const char *const beside[] = {"", "-wal", "-journal", "-shm"};
+    for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
+        char *file = bk__text_printf("%s%s", path, beside[i]);
+        if (file == NULL) {
+            return bk__fail_memory();
+        }
+        bool exists = bk__file_size_of(file) != -ENOENT;
+        int rc =
+            exists
+                ? bk__fail(BK_EINVAL,
+                           "%s exists already, or cannot be reached, and is not "
+                           "overwritten. Nothing was restored. Give \"to\" a path that "
+                           "does not exist.",
+                           file)
+                : 0;
+        free(file);
+        if (exists) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+/* The file in which it is built: locked while it is, so that what a killed run left can be told
+   from another process at work. The descriptor, or an error. */
+static int open_aside(const char *aside) {
+    int fd = bk__file_lock(aside, 0, NULL);
+    if (fd == -EWOULDBLOCK) {
+        return bk__fail(BK_EBUSY,
+                        "Another process is restoring to the same path. Nothing was "
+                        "changed. Wait for it, or choose another path.");
+    }
+    if (fd < 0) {
+        return bk__fail_errno(fd, "cannot create", aside, NULL);
+    }
+    if (ftruncate(fd, 0) != 0) {
+        int rc = bk__fail_errno(errno, "cannot write", aside, NULL);
+        bk__file_close(fd);
+        return rc;
+    }
+    return fd;
+}
+
+static int publish(const char *aside, const char *path) {
+    int err = bk__file_rename_new(aside, path);
+    if (err != 0) {
+        return bk__fail_errno(err, "cannot give the restored database its name", path,
+                              NULL);
+    }
+    err = bk__file_sync_parent(path);
+    return err == 0
+               ? 0
+               : bk__fail_errno(err, "cannot flush the folder of", path,
+                                "The file is there and whole, but may be lost if the "
+                                "power fails now.");
+}
+
+int bk__extract_to(struct bk__job *job, const char *dir,
+                   const struct bk__manifest *manifest, const char *path) {
+    int rc = check_free(path);
+    if (rc == 0) {
+        rc = check_space(path, manifest);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    char *aside = bk__text_printf("%s.botkeep-tmp", path);
+    if (aside == NULL) {
+        return bk__fail_memory();
+    }
+    int fd = open_aside(aside);
+    rc = fd < 0 ? fd : fill(job, dir, manifest, fd, aside);
+    if (rc == 0) {
+        rc = publish(aside, path);
+    }
+    if (rc != 0 && fd >= 0) {
+        bk__file_remove(aside);
+    }
+    if (fd >= 0) {
+        bk__file_close(fd);
+    }
+    free(aside);
+    return rc;
+}

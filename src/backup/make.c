@@ -1,0 +1,340 @@
+/*
+ * One backup, in the data's way: snapshot, proof beside compression, reading back, publishing.
+ * Not retention and not the record of failures: create.c adds these.
+ * Called by create.c, restore.c and apply.c, all under the folder's lock.
+ */
+#include <backup/make.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <base/json.h>
+#include <core/error.h>
+#include <core/job.h>
+#include <os/file.h>
+#include <store/store.h>
+#include <backup/archive.h>
+#include <backup/catalogue.h>
+#include <backup/folder.h>
+#include <backup/proof.h>
+
+#define SMALL (INT64_C(1) << 20) /* what is not bigger is not worth compressing */
+#define SLACK (INT64_C(1) << 20) /* manifests, folders, the file system's own needs */
+#define MOST_IN_A_SECOND 100000
+
+/* One backup on its way. */
+struct making {
+    struct bk__job *job;
+    const struct bk__folder *folder;
+    struct bk__store *store;
+    const struct bk__make *request;
+    struct bk__manifest facts;
+    char *scratch; /* the snapshot */
+    char
+        *packed; /* what becomes the archive: scratch itself when nothing is compressed */
+    char *sheet; /* what becomes the manifest */
+    int64_t began, snapped; /* monotonic */
+};
+
+static bool wants_gzip(const struct bk__make *request, int64_t bytes) {
+    if (strcmp(request->compress, "auto") == 0) {
+        return bytes > SMALL;
+    }
+    return strcmp(request->compress, "gzip") == 0;
+}
+
+/* The snapshot's size, and half of it again for a compressed archive; what turns out to be worse
+   ends as a full disk, which is cleaned up after. */
+static int check_space(const struct making *m) {
+    struct json_object *report = bk__json_object();
+    if (report == NULL) {
+        return bk__fail_memory();
+    }
+    int rc = m->store->driver->probe(m->store, report);
+    if (rc == 0) {
+        int64_t bytes =
+            bk__json_int(report, "pages", 0) * bk__json_int(report, "page_size", 0);
+        bool gzip = wants_gzip(m->request, bytes);
+        rc = bk__folder_space(m->folder->path, bytes + (gzip ? bytes / 2 : 0) + SLACK,
+                              "a backup");
+    }
+    json_object_put(report);
+    return rc;
+}
+
+/* ---- snapshot ------------------------------------------------------------------------- */
+
+static int snapshot(struct making *m) {
+    struct bk__image image = {0};
+    char name[BK__NAME_SIZE];
+    m->began = bk__job_mono(m->job);
+    m->facts.created_ms = bk__job_wall(m->job);
+    bk__name_make(name, m->request->kind, m->facts.created_ms, 1, false);
+    m->scratch = bk__folder_temp(m->folder, name, "");
+    if (m->scratch == NULL) {
+        return BK_ENOMEM;
+    }
+    int rc = m->store->driver->snapshot(m->store, m->scratch, &image);
+    if (rc != 0) {
+        return rc;
+    }
+    m->snapped = bk__job_mono(m->job);
+    m->facts.snapshot_ms = m->snapped - m->began;
+    m->facts.database_bytes = image.bytes;
+    m->facts.pages = image.pages;
+    m->facts.page_size = image.page_size;
+    m->facts.gzip = wants_gzip(m->request, image.bytes);
+    return 0;
+}
+
+static bool name_is_free(const struct making *m, const char *name, bool *ret_free) {
+    char sheet[BK__NAME_SIZE + 8];
+    snprintf(sheet, sizeof sheet, "%s.json", name);
+    char *archive = bk__folder_file(m->folder, name);
+    char *manifest = bk__folder_file(m->folder, sheet);
+    bool known = archive != NULL && manifest != NULL;
+    *ret_free = known && !bk__file_exists(archive) && !bk__file_exists(manifest);
+    free(archive);
+    free(manifest);
+    return known;
+}
+
+/* The archive's name: free of both of its forms, so that .db and .db.gz never share a stem. */
+static int choose_name(struct making *m) {
+    struct bk__manifest *facts = &m->facts;
+    for (int nth = 1; nth < MOST_IN_A_SECOND; nth++) {
+        char other[BK__NAME_SIZE];
+        bool free_one = false;
+        bool free_two = false;
+        bk__name_make(facts->name, m->request->kind, facts->created_ms, nth, facts->gzip);
+        bk__name_make(other, m->request->kind, facts->created_ms, nth, !facts->gzip);
+        if (!name_is_free(m, facts->name, &free_one) ||
+            !name_is_free(m, other, &free_two)) {
+            return BK_ENOMEM;
+        }
+        if (free_one && free_two) {
+            return 0;
+        }
+    }
+    return bk__fail(BK_EBUSY,
+                    "There is no free name left for this second in %s. No backup was "
+                    "made. Try again.",
+                    m->folder->path);
+}
+
+/* ---- proof ---------------------------------------------------------------------------- */
+
+/* Flushes the image, which becomes the archive as it is. */
+static int flush_image(const char *path) {
+    int fd = bk__file_open_read(path);
+    if (fd < 0) {
+        return bk__fail_errno(fd, "cannot open", path, NULL);
+    }
+    int rc = bk__file_sync(fd);
+    int closed = bk__file_close(fd);
+    rc = rc == 0 ? closed : rc;
+    return rc == 0 ? 0 : bk__fail_errno(rc, "cannot flush to the disk", path, NULL);
+}
+
+static int mismatch(const struct making *m, const char *what) {
+    return bk__fail(BK_ECORRUPT,
+                    "The new backup did not read back as it was written: %s. It was "
+                    "thrown away; the database and earlier backups are untouched. "
+                    "Look at the disk of %s.",
+                    what, m->folder->path);
+}
+
+/* Writes the archive's bytes to the disk and keeps what they should be. */
+static int pack(struct making *m, struct bk__archive_facts *ret) {
+    if (!m->facts.gzip) {
+        m->packed = m->scratch;
+        return flush_image(m->scratch);
+    }
+    m->packed = bk__folder_temp(m->folder, m->facts.name, "");
+    if (m->packed == NULL) {
+        return BK_ENOMEM;
+    }
+    return bk__archive_pack(m->job, m->scratch, m->packed, ret);
+}
+
+/* Reads the archive from its file and compares it with what was written. */
+static int read_back(struct making *m, const struct bk__archive_facts *written) {
+    struct bk__archive_facts found = {0};
+    const struct bk__archive_sink sink = {.phase = "verify",
+                                          .what = m->facts.name,
+                                          .out_fd = -1,
+                                          .database_bytes = m->facts.database_bytes};
+    int rc = bk__archive_read(m->job, m->packed, m->facts.gzip, &sink, &found);
+    if (rc != 0) {
+        return rc;
+    }
+    if (found.database_bytes != m->facts.database_bytes) {
+        return mismatch(m, "its size changed");
+    }
+    if (m->facts.gzip &&
+        (strcmp(found.sha256, written->sha256) != 0 || found.bytes != written->bytes ||
+         strcmp(found.archive_sha256, written->archive_sha256) != 0)) {
+        return mismatch(m, "its SHA-256 changed");
+    }
+    m->facts.bytes = found.bytes;
+    memcpy(m->facts.sha256, found.sha256, sizeof found.sha256);
+    memcpy(m->facts.archive_sha256, found.archive_sha256, sizeof found.archive_sha256);
+    return 0;
+}
+
+/* What the proof counted must be what the snapshot said it wrote. */
+static int take_report(struct making *m, struct json_object *report) {
+    if (bk__json_int(report, "pages", -1) != m->facts.pages ||
+        bk__json_int(report, "page_size", -1) != m->facts.page_size ||
+        bk__json_int(report, "bytes", -1) != m->facts.database_bytes) {
+        return mismatch(m, "its pages are not those of the snapshot");
+    }
+    struct json_object *tables = bk__json_member(report, "tables");
+    if (!json_object_is_type(tables, json_type_object)) {
+        return bk__fail(BK_EINTERNAL,
+                        "The store's proof has no tables. Please report it.");
+    }
+    m->facts.tables = json_object_get(tables);
+    return 0;
+}
+
+/* Proves the image on one thread while this one packs it; then reads the archive back. */
+static int prove_and_pack(struct making *m) {
+    struct bk__proof proof = {0};
+    struct bk__archive_facts written = {0};
+    int rc = bk__proof_begin(&proof, m->job, m->store->driver, m->scratch);
+    if (rc != 0) {
+        return rc;
+    }
+    int packed = pack(m, &written);
+    if (packed == 0) {
+        packed = read_back(m, &written);
+    }
+    char *why = packed == 0 ? NULL : strdup(bk__error_text());
+    rc = bk__proof_end(&proof);
+    /* A damaged image is the cause, whatever else went wrong; but a failed packing of a sound
+       image is told as it was. */
+    if (rc == 0 && packed != 0) {
+        rc = bk__fail(packed, "%s", why != NULL ? why : "out of memory");
+    }
+    if (rc == 0) {
+        rc = take_report(m, proof.report);
+    }
+    free(why);
+    bk__proof_free(&proof);
+    return rc;
+}
+
+/* ---- publishing ----------------------------------------------------------------------- */
+
+int bk__make_publish(const struct bk__folder *folder, const char *name,
+                     const char *packed, const char *sheet) {
+    char file[BK__NAME_SIZE + 8];
+    snprintf(file, sizeof file, "%s.json", name);
+    char *archive = bk__folder_file(folder, name);
+    char *manifest = bk__folder_file(folder, file);
+    int rc = archive == NULL || manifest == NULL ? BK_ENOMEM : 0;
+    int err = 0;
+    if (rc == 0) {
+        err = bk__file_rename(sheet, manifest);
+        err = err == 0 ? bk__file_rename(packed, archive) : err;
+        err = err == 0 ? bk__file_sync_dir(folder->path) : err;
+    }
+    if (err != 0) {
+        bk__file_remove(archive);
+        bk__file_remove(manifest);
+        rc = bk__fail_errno(err, "cannot publish the backup in", folder->path, NULL);
+    }
+    free(archive);
+    free(manifest);
+    return rc;
+}
+
+static int next_sequence(struct making *m) {
+    struct bk__catalogue catalogue;
+    int rc = bk__catalogue_load(m->folder->path, &catalogue);
+    if (rc == 0) {
+        int64_t last = catalogue.last_sequence;
+        m->facts.sequence = last < BK__SEQUENCE_LIMIT ? last + 1 : BK__SEQUENCE_LIMIT;
+        bk__catalogue_free(&catalogue);
+    }
+    return rc;
+}
+
+static int complete_facts(struct making *m) {
+    struct bk__manifest *facts = &m->facts;
+    int64_t now = bk__job_mono(m->job);
+    facts->verified = true;
+    facts->verified_ms = bk__job_wall(m->job);
+    facts->verify_ms = now - m->snapped;
+    facts->total_ms = now - m->began;
+    snprintf(facts->kind, sizeof facts->kind, "%s", m->request->kind);
+    snprintf(facts->store, sizeof facts->store, "%s", m->store->driver->name);
+    if (m->request->note != NULL) {
+        facts->note = strdup(m->request->note);
+        if (facts->note == NULL) {
+            return bk__fail_memory();
+        }
+    }
+    return next_sequence(m);
+}
+
+static int publish(struct making *m) {
+    int rc = complete_facts(m);
+    if (rc != 0) {
+        return rc;
+    }
+    m->sheet = bk__folder_temp(m->folder, m->facts.name, ".json");
+    char *text = bk__manifest_print(&m->facts);
+    if (m->sheet == NULL || text == NULL) {
+        rc = bk__fail_memory();
+    } else {
+        rc = bk__folder_write(m->sheet, text);
+    }
+    free(text);
+    if (rc == 0) {
+        rc = bk__job_check(m->job); /* the last moment to cancel without a trace */
+    }
+    return rc != 0 ? rc : bk__make_publish(m->folder, m->facts.name, m->packed, m->sheet);
+}
+
+static int make(struct making *m) {
+    int rc = check_space(m);
+    if (rc == 0) {
+        rc = snapshot(m);
+    }
+    if (rc == 0) {
+        rc = choose_name(m);
+    }
+    if (rc == 0) {
+        rc = prove_and_pack(m);
+    }
+    return rc != 0 ? rc : publish(m);
+}
+
+int bk__make_backup(struct bk__job *job, const struct bk__folder *folder,
+                    struct bk__store *store, const struct bk__make *request,
+                    struct bk__manifest *ret) {
+    struct making m = {.job = job, .folder = folder, .store = store, .request = request};
+    int rc = make(&m);
+    bk__folder_drop(m.scratch);
+    if (m.packed != NULL && m.packed != m.scratch) {
+        bk__file_remove(m.packed);
+    }
+    if (m.sheet != NULL) {
+        bk__file_remove(m.sheet);
+    }
+    if (m.packed != m.scratch) {
+        free(m.packed);
+    }
+    free(m.scratch);
+    free(m.sheet);
+    if (rc != 0) {
+        bk__manifest_clear(&m.facts);
+        return rc;
+    }
+    *ret = m.facts;
+    return 0;
+}

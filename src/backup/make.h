@@ -1,0 +1,32 @@
+/*
+ * Making one backup in a folder that is already locked. backup.create and the restores, which
+ * first make a pre_restore backup, use it.
+ */
+#ifndef BK_BACKUP_MAKE_H
+#define BK_BACKUP_MAKE_H
+
+#include <stdbool.h>
+
+struct bk__folder;
+struct bk__job;
+struct bk__manifest;
+struct bk__store;
+
+struct bk__make {
+    const char *kind;
+    const char *note;     /* NULL: none */
+    const char *compress; /* "auto" "gzip" "none" */
+};
+
+/* Snapshot, proof, compression, reading back, publishing. *ret is to be cleared. On any error
+   nothing of it is left. */
+int bk__make_backup(struct bk__job *job, const struct bk__folder *folder,
+                    struct bk__store *store, const struct bk__make *request,
+                    struct bk__manifest *ret);
+
+/* Makes a manifest and its archive, both under temporary names, exist: manifest first, then the
+   archive, then the folder is flushed. On an error neither exists and the temporary files stay. */
+int bk__make_publish(const struct bk__folder *folder, const char *name,
+                     const char *packed, const char *sheet);
+
+#endif

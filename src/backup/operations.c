@@ -1,0 +1,163 @@
+/*
+ * The table of this room's operations: names, arguments, results and words for each.
+ * No work is done here. api/tables.c lists it; docs, flags and bindings are made from it.
+ */
+#include <backup/backup.h>
+
+#include <stddef.h>
+
+#include <backup/operations.h>
+
+#define KINDS "manual|auto|startup|shutdown|pre_restore|pre_migration"
+
+static const struct bk__field create_arguments[] = {
+    {"kind", "text", "manual", KINDS,
+     "Why it is made; retention counts each kind for itself."},
+    {"note", "text", "", "", "A text of yours that is kept with the backup."},
+    {"compress", "text", "", "auto|gzip|none", "Instead of the option backup.compress."},
+    {0}};
+
+static const struct bk__field create_result[] = {
+    {"name", "text", "", "", "The backup's name, for backup.restore and backup.verify."},
+    {"path", "text", "", "", "The archive's whole path."},
+    {"kind", "text", "", KINDS, "Why it was made."},
+    {"created_at", "text", "", "", "When the snapshot began."},
+    {"sequence", "int", "", "",
+     "Grows with each backup of the folder, whatever the clock does."},
+    {"bytes", "int", "", "", "Size of the archive."},
+    {"database_bytes", "int", "", "", "Size of the database inside."},
+    {"page_size", "int", "", "", "Bytes of one page of the database."},
+    {"pages", "int", "", "", "Pages of the database."},
+    {"sha256", "text", "", "", "SHA-256 of the database inside."},
+    {"archive_sha256", "text", "", "", "SHA-256 of the archive."},
+    {"compression", "text", "", "gzip|none", "How the archive is packed."},
+    {"tables", "object", "", "", "Rows of each table, by name."},
+    {"note", "text", "", "", "The note, where one was given."},
+    {"verified", "bool", "", "", "Always true: what cannot be read back is no backup."},
+    {"verified_at", "text", "", "", "When it was read back."},
+    {"snapshot_ms", "int", "", "", "How long the database was read."},
+    {"verify_ms", "int", "", "", "How long packing, proving and reading back took."},
+    {"total_ms", "int", "", "", "From the beginning to the manifest."},
+    {"pruned", "list", "", "", "Names of old backups that retention deleted."},
+    {0}};
+
+static const struct bk__field list_arguments[] = {
+    {"kind", "text", "", KINDS, "Only backups of this kind."},
+    {"limit", "int", "", "", "At most so many, the newest."},
+    {0}};
+
+static const struct bk__field list_result[] = {
+    {"backups", "list", "", "", "The backups, newest first."},
+    {"backups[].name", "text", "", "", "Its name."},
+    {"backups[].kind", "text", "", KINDS, "Why it was made."},
+    {"backups[].created_at", "text", "", "", "When the snapshot began."},
+    {"backups[].sequence", "int", "", "", "Its place in the order of all."},
+    {"backups[].bytes", "int", "", "", "Size of the archive."},
+    {"backups[].database_bytes", "int", "", "", "Size of the database inside."},
+    {"backups[].compression", "text", "", "gzip|none", "How it is packed."},
+    {"backups[].sha256", "text", "", "", "SHA-256 of the database inside."},
+    {"backups[].verified", "bool", "", "", "False once backup.verify found it damaged."},
+    {"backups[].verified_at", "text", "", "", "When it was last read back whole."},
+    {"backups[].note", "text", "", "", "Its note, where one was given."},
+    {"backups[].error", "text", "", "", "What backup.verify found, where it is damaged."},
+    {"total", "int", "", "", "How many there are, whatever the limit."},
+    {"total_bytes", "int", "", "", "Their size together."},
+    {"dir", "text", "", "", "The folder they are in."},
+    {0}};
+
+static const struct bk__field verify_arguments[] = {
+    {"name", "text", "", "", "Which one; without it the newest."},
+    {"all", "bool", "false", "", "All of them."},
+    {0}};
+
+static const struct bk__field verify_result[] = {
+    {"backups", "list", "", "", "What was read."},
+    {"backups[].name", "text", "", "", "Its name."},
+    {"backups[].verified", "bool", "", "", "Whether every byte is as its manifest says."},
+    {"backups[].error", "text", "", "", "What is wrong, where something is."},
+    {"verified", "int", "", "", "How many are good."},
+    {"failed", "int", "", "", "How many are not; the job then ends with BK_ECORRUPT."},
+    {0}};
+
+static const struct bk__field restore_arguments[] = {
+    {"name", "text", "", "", "Which one; without it the newest verified one."},
+    {"mode", "text", "auto", "auto|live|staged",
+     "live: into the open database; staged: when the bot starts next; auto: live, or as "
+     "a whole "
+     "file where the database does not open."},
+    {"to", "text", "", "", "A path that does not exist: restore into that file instead."},
+    {0}};
+
+static const struct bk__field restore_result[] = {
+    {"name", "text", "", "", "The backup that was restored."},
+    {"mode", "text", "", "live|staged|path", "What was done."},
+    {"applied", "bool", "", "", "False when it waits for the next start."},
+    {"pre_restore", "text?", "", "", "The backup of what was there before."},
+    {"kept", "text", "", "", "Where the files of a damaged database were set aside."},
+    {"bytes", "int", "", "", "Size of the restored database."},
+    {"message", "text", "", "", "What happens next, for people."},
+    {0}};
+
+static const struct bk__field prune_arguments[] = {
+    {"keep", "int", "", "", "Instead of the option backup.keep."},
+    {"dry_run", "bool", "false", "", "Only tell what would be deleted."},
+    {0}};
+
+static const struct bk__field prune_result[] = {
+    {"deleted", "list", "", "", "What was deleted, or would be."},
+    {"deleted[].name", "text", "", "", "Its name."},
+    {"deleted[].reason", "text", "", "", "Why."},
+    {"kept", "int", "", "", "How many stay."},
+    {"dry_run", "bool", "", "", "Whether nothing was really deleted."},
+    {"freed_bytes", "int", "", "", "Size of what was deleted, or would be."},
+    {0}};
+
+static const struct bk__field status_result[] = {
+    {"enabled", "bool", "", "", "Whether backups are made on their own."},
+    {"every_hours", "number", "", "", "Hours between them."},
+    {"keep", "int", "", "", "How many of each kind stay; 0: all."},
+    {"dir", "text", "", "", "The folder of the backups."},
+    {"total", "int", "", "", "How many there are."},
+    {"total_bytes", "int", "", "", "Their size together."},
+    {"newest", "object?", "", "", "The newest one, as in backup.list."},
+    {"last_success_at", "text?", "", "", "When a backup was last made."},
+    {"last_failure", "object?", "", "",
+     "When and why one last failed: at, code, message."},
+    {"next_due_at", "text?", "", "", "When the next one of its own is due."},
+    {"free_bytes", "int?", "", "", "Free space for them."},
+    {"isolation", "text", "", "", "How the database is reached: thread, process or own."},
+    {"staged", "text?", "", "",
+     "The backup that waits to be restored at the next start."},
+    {"broken", "list", "", "", "Backups that cannot be used and are never deleted."},
+    {"broken[].name", "text", "", "", "Its name."},
+    {"broken[].error", "text", "", "", "What is wrong with it."},
+    {0}};
+
+static const struct bk__field apply_result[] = {
+    {"applied", "bool", "", "", "False when no restore waited."},
+    {"name", "text?", "", "", "The backup that was restored."},
+    {"pre_restore", "text?", "", "", "The backup of what was there before."},
+    {"kept", "text?", "", "", "Where the files of a damaged database were set aside."},
+    {0}};
+
+const struct bk__operation bk__backup_operations[] = {
+    {"backup.create",
+     "Makes a backup of the database, proves it, and deletes what is too old.", "owner",
+     BK__LANE_WORK, BK__PLACE_STORE, create_arguments, create_result, bk__backup_create},
+    {"backup.list", "Lists the backups, newest first.", "owner", BK__LANE_QUICK,
+     BK__PLACE_HOST, list_arguments, list_result, bk__backup_list},
+    {"backup.verify",
+     "Reads backups to the end and compares every byte with their manifests.", "owner",
+     BK__LANE_WORK, BK__PLACE_HOST, verify_arguments, verify_result, bk__backup_verify},
+    {"backup.restore",
+     "Restores a backup, after verifying it and saving what is there now.", "owner",
+     BK__LANE_WORK, BK__PLACE_STORE, restore_arguments, restore_result,
+     bk__backup_restore},
+    {"backup.prune", "Deletes backups that are too old, and tells why each.", "owner",
+     BK__LANE_WORK, BK__PLACE_HOST, prune_arguments, prune_result, bk__backup_prune},
+    {"backup.status",
+     "Tells how the backups stand: the newest, the last failure, the next.", "owner",
+     BK__LANE_QUICK, BK__PLACE_HOST, NULL, status_result, bk__backup_status},
+    {"backup.apply", "Applies a staged restore.", "internal", BK__LANE_WORK,
+     BK__PLACE_STORE, NULL, apply_result, bk__backup_apply},
+    {0}};

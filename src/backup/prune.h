@@ -1,0 +1,35 @@
+/*
+ * Deleting what retention lets go. backup.create, the restores and backup.prune do.
+ */
+#ifndef BK_BACKUP_PRUNE_H
+#define BK_BACKUP_PRUNE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bk__folder;
+struct bk__job;
+struct json_object;
+
+struct bk__prune {
+    int64_t keep;
+    const char *spare; /* a name that stays in any case; NULL: none */
+    bool dry_run;
+    /* out */
+    struct json_object *deleted; /* a list of {name, reason}; the caller's */
+    int64_t kept;
+    int64_t freed_bytes;
+};
+
+/* dir is locked unless dry_run. What was deleted before an error is in the list. */
+int bk__prune_folder(const char *dir, struct bk__prune *prune);
+
+/* After a new backup: by the option backup.keep, sparing one; a failure is only told in the log,
+   because the backup itself is good. The list of deleted {name, reason}, or NULL: none. */
+struct json_object *bk__prune_after(struct bk__job *job, const struct bk__folder *folder,
+                                    const char *spare);
+
+/* Removes one backup: archive first, so that a crash leaves no archive that looks whole. */
+int bk__prune_remove(const char *dir, const char *name);
+
+#endif

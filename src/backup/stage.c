@@ -1,0 +1,244 @@
+/*
+ * The files of a staged restore in state.dir: restore.json, the intent, and restore-*.db, images.
+ * Not the restore itself: apply.c does that. The intent is the truth: an image it does not name
+ * is a leftover. Called by restore.c, apply.c and status.c.
+ */
+#include <backup/stage.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <base/json.h>
+#include <base/stamp.h>
+#include <base/text.h>
+#include <core/config.h>
+#include <core/error.h>
+#include <core/job.h>
+#include <os/file.h>
+#include <backup/backup.h>
+#include <backup/extract.h>
+#include <backup/manifest.h>
+
+#define FORMAT 1
+#define INTENT_LIMIT 65536
+#define IMAGE_START "restore-"
+#define IMAGE_END ".db"
+
+static const char *state_dir(struct bk__job *job) {
+    return bk__config_text(bk__job_config(job), BK__OPT_STATE_DIR);
+}
+
+static char *state_file(struct bk__job *job, const char *name) {
+    char *path = bk__file_join(state_dir(job), name);
+    if (path == NULL) {
+        bk__fail_memory();
+    }
+    return path;
+}
+
+int bk__stage_lock(struct bk__job *job) {
+    int64_t wait_ms = bk__config_int(bk__job_config(job), BK__OPT_BACKUP_LOCK_WAIT);
+    char *path = state_file(job, "restore.lock");
+    if (path == NULL) {
+        return BK_ENOMEM;
+    }
+    int fd = bk__file_lock(path, (int)wait_ms, bk__job_cancel_flag(job));
+    if (fd < 0 && bk__job_check(job) != 0) {
+        fd = BK_ECANCELLED;
+    } else if (fd == -EWOULDBLOCK) {
+        fd = bk__fail(BK_EBUSY,
+                      "Another process is staging or applying a restore in %s. Nothing "
+                      "was changed. Try again when it has ended.",
+                      state_dir(job));
+    } else if (fd < 0) {
+        fd = bk__fail_errno(fd, "cannot lock", path, NULL);
+    }
+    free(path);
+    return fd;
+}
+
+/* ---- reading -------------------------------------------------------------------------- */
+
+static bool is_image(const char *name) {
+    size_t size = strlen(name);
+    size_t start = strlen(IMAGE_START);
+    size_t end = strlen(IMAGE_END);
+    return size > start + end && bk__text_starts(name, IMAGE_START) &&
+           bk__text_ends(name, IMAGE_END) &&
+           strspn(name + start, "0123456789") == size - start - end;
+}
+
+static bool parse(struct json_object *intent, struct bk__stage *ret) {
+    const char *name = bk__json_text(intent, "name", "");
+    const char *image = bk__json_text(intent, "image", "");
+    const char *sha256 = bk__json_text(intent, "sha256", "");
+    ret->bytes = bk__json_int(intent, "bytes", -1);
+    if (bk__json_int(intent, "format", -1) != FORMAT ||
+        !bk__name_parse(name, NULL, NULL) || strlen(name) >= sizeof ret->name ||
+        !is_image(image) || strlen(image) >= sizeof ret->image ||
+        strlen(sha256) != BK__SHA256_HEX - 1 || ret->bytes <= 0) {
+        return false;
+    }
+    snprintf(ret->name, sizeof ret->name, "%s", name);
+    snprintf(ret->image, sizeof ret->image, "%s", image);
+    snprintf(ret->sha256, sizeof ret->sha256, "%s", sha256);
+    return true;
+}
+
+int bk__stage_load(struct bk__job *job, struct bk__stage *ret) {
+    char *text = NULL;
+    char *path = state_file(job, BK__BACKUP_INTENT);
+    if (path == NULL) {
+        return BK_ENOMEM;
+    }
+    int rc = bk__file_load(path, INTENT_LIMIT, &text, NULL);
+    if (rc == -ENOENT) {
+        rc = 0;
+    } else if (rc != 0 && rc != -EFBIG) {
+        rc = bk__fail_errno(rc, "cannot read", path, NULL);
+    } else {
+        struct json_object *intent = rc == 0 ? bk__json_parse(text, NULL) : NULL;
+        rc = 1;
+        if (intent == NULL || !parse(intent, ret)) {
+            rc = bk__fail(BK_ECORRUPT,
+                          "The staged restore in %s cannot be understood. The "
+                          "database was not touched. Ask for the restore again.",
+                          path);
+        }
+        json_object_put(intent);
+    }
+    free(text);
+    free(path);
+    return rc;
+}
+
+char *bk__stage_image(struct bk__job *job, const struct bk__stage *stage) {
+    return state_file(job, stage->image);
+}
+
+/* ---- writing -------------------------------------------------------------------------- */
+
+/* Removes images that no intent names; keep may be NULL. What stays is found again later. */
+static void sweep(struct bk__job *job, const char *keep) {
+    char **names = NULL;
+    size_t count = 0;
+    if (bk__file_list(state_dir(job), &names, &count) != 0) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (is_image(names[i]) && (keep == NULL || strcmp(names[i], keep) != 0)) {
+            char *path = bk__file_join(state_dir(job), names[i]);
+            if (path != NULL) {
+                bk__file_remove(path);
+            }
+            free(path);
+        }
+    }
+    bk__file_list_free(names, count);
+}
+
+/* Removes leftovers, but not the image that a sound intent names. */
+static int sweep_leftovers(struct bk__job *job, char current[64]) {
+    struct bk__stage stage = {0};
+    int rc = bk__stage_load(job, &stage);
+    if (rc < 0 && rc != BK_ECORRUPT) {
+        return rc;
+    }
+    snprintf(current, 64, "%s", rc == 1 ? stage.image : "");
+    sweep(job, rc == 1 ? stage.image : NULL);
+    return 0;
+}
+
+static int save_intent(struct bk__job *job, const struct bk__stage *stage) {
+    char stamp[BK__STAMP_SIZE];
+    bk__stamp_iso(bk__job_wall(job), stamp);
+    struct json_object *intent = bk__json_object();
+    bool ok = intent != NULL && bk__json_add_int(intent, "format", FORMAT) &&
+              bk__json_add_text(intent, "name", stage->name) &&
+              bk__json_add_text(intent, "image", stage->image) &&
+              bk__json_add_int(intent, "bytes", stage->bytes) &&
+              bk__json_add_text(intent, "sha256", stage->sha256) &&
+              bk__json_add_text(intent, "staged_at", stamp);
+    char *text = ok ? bk__json_print(intent) : NULL;
+    char *path = state_file(job, BK__BACKUP_INTENT);
+    int rc = text == NULL || path == NULL ? bk__fail_memory() : 0;
+    if (rc == 0) {
+        int err = bk__file_save(path, text, strlen(text));
+        rc = err == 0 ? 0 : bk__fail_errno(err, "cannot save", path, NULL);
+    }
+    free(text);
+    free(path);
+    json_object_put(intent);
+    return rc;
+}
+
+/* An image's name that differs from the one in use: by the time, or one more. */
+static void name_image(struct bk__job *job, const char *current, char out[64]) {
+    int64_t number = bk__job_wall(job);
+    do {
+        snprintf(out, 64, IMAGE_START "%" PRId64 IMAGE_END, number > 0 ? number : 1);
+        number = number > 0 ? number + 1 : 2;
+    } while (strcmp(out, current) == 0);
+}
+
+int bk__stage_make(struct bk__job *job, const char *dir,
+                   const struct bk__manifest *manifest) {
+    char current[64];
+    struct bk__stage stage = {.bytes = manifest->database_bytes};
+    int rc = sweep_leftovers(job, current);
+    if (rc != 0) {
+        return rc;
+    }
+    name_image(job, current, stage.image);
+    memcpy(stage.name, manifest->name, sizeof stage.name);
+    memcpy(stage.sha256, manifest->sha256, sizeof stage.sha256);
+    char *image = bk__stage_image(job, &stage);
+    if (image == NULL) {
+        return BK_ENOMEM;
+    }
+    rc = bk__extract_new(job, dir, manifest, image);
+    if (rc == 0) {
+        rc = save_intent(job, &stage);
+        if (rc != 0) {
+            bk__file_remove(image);
+        } else {
+            sweep(job, stage.image);
+        }
+    }
+    free(image);
+    return rc;
+}
+
+int bk__stage_done(struct bk__job *job) {
+    char *path = state_file(job, BK__BACKUP_INTENT);
+    if (path == NULL) {
+        return BK_ENOMEM;
+    }
+    int err = bk__file_remove(path);
+    err = err == 0 ? bk__file_sync_parent(path) : err;
+    int rc =
+        err == 0
+            ? 0
+            : bk__fail_errno(err, "cannot remove", path,
+                             "The restore itself is done; remove the file yourself, or "
+                             "the next start restores again.");
+    free(path);
+    if (rc == 0) {
+        sweep(job, NULL);
+    }
+    return rc;
+}
+
+void bk__stage_reject(struct bk__job *job) {
+    char *path = state_file(job, BK__BACKUP_INTENT);
+    char *aside = path == NULL ? NULL : bk__text_printf("%s.rejected", path);
+    if (aside != NULL && bk__file_rename(path, aside) == 0) {
+        bk__job_log(job, "error", "The staged restore was set aside as %s", aside);
+        sweep(job, NULL);
+    }
+    free(aside);
+    free(path);
+}

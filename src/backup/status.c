@@ -1,0 +1,215 @@
+/*
+ * backup.list and backup.status: what exists, how it went, what comes next.
+ * Only reading, without the folder's lock, so both answer while a backup is made.
+ * Called as jobs on the quick lane.
+ */
+#include <backup/operations.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <base/json.h>
+#include <base/stamp.h>
+#include <core/config.h>
+#include <core/error.h>
+#include <core/job.h>
+#include <core/keeper.h>
+#include <os/file.h>
+#include <backup/catalogue.h>
+#include <backup/record.h>
+#include <backup/stage.h>
+
+#define HOUR_MS 3600000.0
+
+static const char *folder_of(struct bk__job *job) {
+    return bk__config_text(bk__job_config(job), BK__OPT_BACKUP_DIR);
+}
+
+static int64_t total_bytes(const struct bk__catalogue *catalogue) {
+    int64_t total = 0;
+    for (size_t i = 0; i < catalogue->count; i++) {
+        total += catalogue->items[i].bytes;
+    }
+    return total;
+}
+
+static bool add_shown(struct json_object *list, const struct bk__manifest *manifest) {
+    struct json_object *shown = bk__manifest_show(manifest, true);
+    return shown != NULL && bk__json_append(list, shown);
+}
+
+/* ---- list ----------------------------------------------------------------------------- */
+
+static int fill_list(struct bk__job *job, const struct bk__catalogue *catalogue) {
+    struct json_object *result = bk__job_result(job);
+    const char *kind = bk__job_text(job, "kind");
+    int64_t limit = bk__job_int(job, "limit", -1);
+    int64_t total = 0;
+    int64_t bytes = 0;
+    struct json_object *list = bk__json_list();
+    bool ok = list != NULL;
+    for (size_t i = 0; ok && i < catalogue->count; i++) {
+        const struct bk__manifest *item = &catalogue->items[i];
+        if (kind != NULL && strcmp(item->kind, kind) != 0) {
+            continue;
+        }
+        ok = (limit >= 0 && total >= limit) || add_shown(list, item);
+        total++;
+        bytes += item->bytes;
+    }
+    ok = bk__json_put(result, "backups", list) && ok;
+    ok = ok && bk__json_add_int(result, "total", total) &&
+         bk__json_add_int(result, "total_bytes", bytes) &&
+         bk__json_add_text(result, "dir", folder_of(job));
+    return ok ? 0 : bk__fail_memory();
+}
+
+int bk__backup_list(struct bk__job *job) {
+    struct bk__catalogue catalogue = {0};
+    if (bk__job_int(job, "limit", 0) < 0) {
+        return bk__fail(BK_EINVAL,
+                        "\"limit\" cannot be negative. Leave it out to list all.");
+    }
+    int rc = bk__catalogue_load(folder_of(job), &catalogue);
+    if (rc == 0) {
+        rc = fill_list(job, &catalogue);
+    }
+    bk__catalogue_free(&catalogue);
+    return rc;
+}
+
+/* ---- status --------------------------------------------------------------------------- */
+
+static bool add_broken(struct json_object *result,
+                       const struct bk__catalogue *catalogue) {
+    struct json_object *list = bk__json_list();
+    bool ok = list != NULL;
+    for (size_t i = 0; ok && i < catalogue->broken_count; i++) {
+        struct json_object *entry = bk__json_object();
+        ok = entry != NULL &&
+             bk__json_add_text(entry, "name", catalogue->broken[i].name) &&
+             bk__json_add_text(entry, "error", catalogue->broken[i].why);
+        ok = bk__json_append(list, entry) && ok;
+    }
+    return bk__json_put(result, "broken", list) && ok;
+}
+
+/* When the next automatic backup is due: counted from the last one by the wall clock, because it
+   must survive restarts; a last one in the future (the clock was set back) counts as now. */
+static int64_t next_due(struct bk__job *job, const struct bk__catalogue *catalogue) {
+    double every = bk__config_number(bk__job_config(job), BK__OPT_BACKUP_EVERY);
+    int64_t now = bk__job_wall(job);
+    for (size_t i = 0; i < catalogue->count; i++) {
+        const struct bk__manifest *item = &catalogue->items[i];
+        if (strcmp(item->kind, "auto") == 0) {
+            int64_t last = item->created_ms < now ? item->created_ms : now;
+            return last + (int64_t)(every * HOUR_MS);
+        }
+    }
+    return now;
+}
+
+static bool add_stamp(struct json_object *to, const char *name, bool known,
+                      int64_t unix_ms) {
+    char stamp[BK__STAMP_SIZE];
+    bk__stamp_iso(unix_ms, stamp);
+    return bk__json_add_text(to, name, known ? stamp : NULL);
+}
+
+static bool add_settings(struct bk__job *job, struct json_object *result) {
+    const struct bk__config *config = bk__job_config(job);
+    return bk__json_add_bool(result, "enabled",
+                             bk__config_bool(config, BK__OPT_BACKUP_ENABLED)) &&
+           bk__json_add_number(result, "every_hours",
+                               bk__config_number(config, BK__OPT_BACKUP_EVERY)) &&
+           bk__json_add_int(result, "keep",
+                            bk__config_int(config, BK__OPT_BACKUP_KEEP)) &&
+           bk__json_add_text(result, "dir", folder_of(job)) &&
+           bk__json_add_text(result, "isolation",
+                             bk__keeper_isolation(bk__job_keeper(job)));
+}
+
+static bool add_catalogue(struct bk__job *job, struct json_object *result,
+                          const struct bk__catalogue *catalogue) {
+    const struct bk__config *config = bk__job_config(job);
+    bool planned = bk__config_bool(config, BK__OPT_BACKUP_ENABLED) &&
+                   bk__config_number(config, BK__OPT_BACKUP_EVERY) > 0;
+    struct json_object *newest =
+        catalogue->count > 0 ? bk__manifest_show(&catalogue->items[0], true) : NULL;
+    return (newest != NULL || catalogue->count == 0) &&
+           bk__json_put(result, "newest", newest) &&
+           bk__json_add_int(result, "total", (int64_t)catalogue->count) &&
+           bk__json_add_int(result, "total_bytes", total_bytes(catalogue)) &&
+           add_stamp(result, "next_due_at", planned,
+                     planned ? next_due(job, catalogue) : 0) &&
+           add_broken(result, catalogue);
+}
+
+static bool add_record(struct json_object *result, struct json_object *record,
+                       const struct bk__catalogue *catalogue) {
+    const char *last = bk__json_text(record, "last_success_at", NULL);
+    bool ok = last != NULL
+                  ? bk__json_add_text(result, "last_success_at", last)
+                  : add_stamp(result, "last_success_at", catalogue->count > 0,
+                              catalogue->count > 0 ? catalogue->items[0].created_ms : 0);
+    struct json_object *failure = bk__json_member(record, "last_failure");
+    bool known = json_object_is_type(failure, json_type_object);
+    return ok &&
+           bk__json_put(result, "last_failure", known ? json_object_get(failure) : NULL);
+}
+
+/* Free bytes where the folder is, or will be made; null where nothing can be asked. */
+static bool add_space(struct bk__job *job, struct json_object *result) {
+    int64_t free_bytes = 0;
+    int64_t total = 0;
+    char *dir = strdup(folder_of(job));
+    while (dir != NULL && bk__file_space(dir, &free_bytes, &total) == -ENOENT) {
+        char *above = bk__file_dir(dir);
+        bool top = above == NULL || strcmp(above, dir) == 0;
+        free(dir);
+        dir = above;
+        if (top) {
+            break;
+        }
+    }
+    bool ok = dir != NULL;
+    free(dir);
+    if (total == 0) {
+        return ok && bk__json_put(result, "free_bytes", NULL);
+    }
+    return ok && bk__json_add_int(result, "free_bytes", free_bytes);
+}
+
+static int add_staged(struct bk__job *job, struct json_object *result) {
+    struct bk__stage stage;
+    int rc = bk__stage_load(job, &stage);
+    if (rc < 0 && rc != BK_ECORRUPT) {
+        return rc;
+    }
+    /* An intent that cannot be read still waits; bk_open() will say what is wrong with it. */
+    const char *name = rc == 1 ? stage.name : rc == 0 ? NULL : "";
+    return bk__json_add_text(result, "staged", name) ? 0 : bk__fail_memory();
+}
+
+static int fill_status(struct bk__job *job, const struct bk__catalogue *catalogue,
+                       struct json_object *record) {
+    struct json_object *result = bk__job_result(job);
+    if (!add_settings(job, result) || !add_catalogue(job, result, catalogue) ||
+        !add_record(result, record, catalogue) || !add_space(job, result)) {
+        return bk__fail_memory();
+    }
+    return add_staged(job, result);
+}
+
+int bk__backup_status(struct bk__job *job) {
+    struct bk__catalogue catalogue = {0};
+    struct json_object *record = bk__record_load(job);
+    int rc = record == NULL ? BK_ENOMEM : bk__catalogue_load(folder_of(job), &catalogue);
+    if (rc == 0) {
+        rc = fill_status(job, &catalogue, record);
+    }
+    bk__catalogue_free(&catalogue);
+    json_object_put(record);
+    return rc;
+}

@@ -1,0 +1,199 @@
+/*
+ * backup.verify: reading archives to the end and comparing every fact with their manifests.
+ * Not the first proof: make.c did that before the backup existed. Writes only the outcome.
+ * Called as a job; reads without the folder's lock, which it takes only to note the outcome.
+ */
+#include <backup/operations.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <base/buf.h>
+#include <base/json.h>
+#include <core/config.h>
+#include <core/error.h>
+#include <core/job.h>
+#include <os/file.h>
+#include <backup/archive.h>
+#include <backup/catalogue.h>
+#include <backup/folder.h>
+
+#define TOLD 5 /* so many failures are told in the error's text */
+
+/* One run over some backups. */
+struct check {
+    struct bk__job *job;
+    const char *dir;
+    struct json_object *list;
+    int64_t verified, failed;
+    struct bk__buf why; /* of the failed ones */
+};
+
+/* Writes the changed manifest aside and over the old one, if it is still the same backup's. */
+static int replace_sheet(const struct bk__folder *folder,
+                         const struct bk__manifest *manifest) {
+    struct bk__manifest now;
+    char why[160];
+    int rc = bk__catalogue_read(folder->path, manifest->name, &now, why, sizeof why);
+    if (rc != 0) {
+        return rc < 0 ? rc : 0;
+    }
+    bool same = strcmp(now.archive_sha256, manifest->archive_sha256) == 0;
+    bk__manifest_clear(&now);
+    if (!same) {
+        return 0;
+    }
+    char file[BK__NAME_SIZE + 8];
+    snprintf(file, sizeof file, "%s.json", manifest->name);
+    char *aside = bk__folder_temp(folder, file, "");
+    char *path = bk__folder_file(folder, file);
+    char *text = bk__manifest_print(manifest);
+    rc = aside == NULL || path == NULL || text == NULL ? bk__fail_memory()
+                                                       : bk__folder_write(aside, text);
+    if (rc == 0) {
+        int err = bk__file_rename(aside, path);
+        err = err == 0 ? bk__file_sync_dir(folder->path) : err;
+        if (err != 0) {
+            bk__file_remove(aside);
+            rc = bk__fail_errno(err, "cannot renew the manifest", path, NULL);
+        }
+    }
+    free(aside);
+    free(path);
+    free(text);
+    return rc;
+}
+
+/* The outcome is kept in the manifest; when that cannot be written, the check still counts. */
+static void note_outcome(struct check *check, struct bk__manifest *manifest,
+                         const char *error) {
+    struct bk__folder folder = {.lock_fd = -1};
+    free(manifest->error);
+    manifest->error = error == NULL ? NULL : strdup(error);
+    manifest->verified = error == NULL;
+    if (manifest->verified) {
+        manifest->verified_ms = bk__job_wall(check->job);
+    }
+    int rc = bk__folder_open(check->job, &folder);
+    if (rc == 0) {
+        rc = replace_sheet(&folder, manifest);
+    }
+    if (rc != 0) {
+        bk__job_log(check->job, "warning", "Cannot note that %s was checked: %s",
+                    manifest->name, bk__error_text());
+    }
+    bk__folder_close(&folder);
+}
+
+static bool add_entry(struct check *check, const char *name, const char *error) {
+    struct json_object *entry = bk__json_object();
+    bool ok = entry != NULL && bk__json_add_text(entry, "name", name) &&
+              bk__json_add_bool(entry, "verified", error == NULL) &&
+              (error == NULL || bk__json_add_text(entry, "error", error));
+    if (!ok) {
+        json_object_put(entry);
+        return false;
+    }
+    return bk__json_append(check->list, entry);
+}
+
+static int count_one(struct check *check, const char *name, const char *error) {
+    if (error == NULL) {
+        check->verified++;
+        bk__job_log(check->job, "info", "Backup verified: %s", name);
+    } else {
+        bk__job_log(check->job, "error", "%s", error);
+        if (check->failed++ < TOLD) {
+            bk__buf_printf(&check->why, "%s%s", check->failed > 1 ? " " : "", error);
+        }
+    }
+    return add_entry(check, name, error) ? 0 : bk__fail_memory();
+}
+
+static int check_one(struct check *check, struct bk__manifest *manifest) {
+    const struct bk__archive_sink sink = {.phase = "verify", .out_fd = -1};
+    char *path = bk__file_join(check->dir, manifest->name);
+    if (path == NULL) {
+        return bk__fail_memory();
+    }
+    int rc = bk__archive_check(check->job, path, manifest, sink);
+    free(path);
+    if (rc != 0 && rc != BK_ECORRUPT) {
+        return rc;
+    }
+    char *error = rc == 0 ? NULL : strdup(bk__error_text());
+    if (rc != 0 && error == NULL) {
+        return bk__fail_memory();
+    }
+    note_outcome(check, manifest, error);
+    rc = count_one(check, manifest->name, error);
+    free(error);
+    return rc;
+}
+
+static int check_broken(struct check *check, const struct bk__broken *broken) {
+    char error[BK__NAME_SIZE + 256];
+    snprintf(error, sizeof error, "Backup %s cannot be used: %s.", broken->name,
+             broken->why);
+    return count_one(check, broken->name, error);
+}
+
+static int check_chosen(struct check *check, struct bk__catalogue *catalogue) {
+    struct bk__manifest *chosen = NULL;
+    const char *name = bk__job_text(check->job, "name");
+    int rc = 0;
+    if (!bk__job_bool(check->job, "all", false)) {
+        if (name == NULL && catalogue->count > 0) {
+            chosen = &catalogue->items[0];
+        } else {
+            rc = bk__catalogue_pick(catalogue, check->dir, name, &chosen);
+        }
+        return rc != 0 ? rc : check_one(check, chosen);
+    }
+    for (size_t i = 0; rc == 0 && i < catalogue->count; i++) {
+        rc = check_one(check, &catalogue->items[i]);
+    }
+    for (size_t i = 0; rc == 0 && i < catalogue->broken_count; i++) {
+        rc = check_broken(check, &catalogue->broken[i]);
+    }
+    return rc;
+}
+
+static int finish(struct check *check) {
+    struct json_object *result = bk__job_result(check->job);
+    struct json_object *list = check->list;
+    if (check->failed > 0) {
+        char *why = bk__buf_take(&check->why);
+        int rc = why == NULL
+                     ? bk__fail_memory()
+                     : bk__fail(BK_ECORRUPT, "%s%s", why,
+                                check->failed > TOLD ? " And more: see the log." : "");
+        free(why);
+        return rc;
+    }
+    check->list = NULL;
+    bool ok = bk__json_put(result, "backups", list) &&
+              bk__json_add_int(result, "verified", check->verified) &&
+              bk__json_add_int(result, "failed", check->failed);
+    return ok ? 0 : bk__fail_memory();
+}
+
+int bk__backup_verify(struct bk__job *job) {
+    struct bk__catalogue catalogue = {0};
+    struct check check = {.job = job};
+    check.dir = bk__config_text(bk__job_config(job), BK__OPT_BACKUP_DIR);
+    check.list = bk__json_list();
+    int rc = check.list == NULL ? bk__fail_memory()
+                                : bk__catalogue_load(check.dir, &catalogue);
+    if (rc == 0) {
+        rc = check_chosen(&check, &catalogue);
+    }
+    if (rc == 0) {
+        rc = finish(&check);
+    }
+    json_object_put(check.list);
+    bk__buf_free(&check.why);
+    bk__catalogue_free(&catalogue);
+    return rc;
+}

@@ -111,10 +111,10 @@ static int64_t pack_fill(void *context, unsigned char *in, int64_t *ret_at) {
     return pass_read(pass, in, BK__GZIP_BLOCK);
 }
 
-static int pack_work(void *state, const unsigned char *in, size_t in_size,
-                     unsigned char *out, size_t out_room, size_t *ret_size) {
-    *ret_size = bk__gzip_deflate(state, in, in_size, out, out_room);
-    return *ret_size == 0;
+static int pack_work(void *state, struct bk__block *block) {
+    block->out_size =
+        bk__gzip_deflate(state, block->in, block->in_size, block->out, block->out_room);
+    return block->out_size == 0;
 }
 
 static int pack_drain(void *context, const unsigned char *out, size_t size) {
@@ -217,10 +217,9 @@ static int64_t read_fill(void *context, unsigned char *in, int64_t *ret_at) {
     return got < 0 ? got : (int64_t)size;
 }
 
-static int read_work(void *state, const unsigned char *in, size_t in_size,
-                     unsigned char *out, size_t out_room, size_t *ret_size) {
-    (void)out_room;
-    return (int)bk__gzip_inflate(state, in, in_size, out, ret_size);
+static int read_work(void *state, struct bk__block *block) {
+    return (int)bk__gzip_inflate(state, block->in, block->in_size, block->out,
+                                 &block->out_size);
 }
 
 static int read_members(struct pass *pass) {

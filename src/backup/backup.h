@@ -1,5 +1,6 @@
 /*
- * The backup room's face: its operations. api/tables.c lists them; nobody else includes this.
+ * The backup room's face: its operations, and the sign that a staged restore waits.
+ * Not how any of it works. api/tables.c and api/open.c include it.
  */
 #ifndef BK_BACKUP_BACKUP_H
 #define BK_BACKUP_BACKUP_H

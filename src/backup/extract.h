@@ -1,5 +1,6 @@
 /*
- * Getting a database image out of an archive, verified. restore.c and stage.c do.
+ * Getting a database image out of an archive, verified before it has a name.
+ * Not restoring it into the bot's database. restore.c and stage.c call it.
  */
 #ifndef BK_BACKUP_EXTRACT_H
 #define BK_BACKUP_EXTRACT_H

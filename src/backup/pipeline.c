@@ -16,10 +16,7 @@ enum state { EMPTY, FILLED, TAKEN, DONE };
 
 struct slot {
     enum state state; /* guarded by the ring's lock; who set it owns the rest */
-    unsigned char *in;
-    unsigned char *out;
-    size_t in_size;
-    size_t out_size;
+    struct bk__block block;
     int64_t at;
     int why;
 };
@@ -47,8 +44,7 @@ struct ring {
 };
 
 static void work_slot(const struct bk__pipeline *plan, void *state, struct slot *slot) {
-    slot->why = plan->work(state, slot->in, slot->in_size, slot->out, plan->out_room,
-                           &slot->out_size);
+    slot->why = plan->work(state, &slot->block);
 }
 
 /* The oldest waiting slot, so that draining, which is in order, never waits for a late start. */
@@ -90,13 +86,13 @@ static void *work_on(void *arg) {
 static int fill_up(struct ring *ring) {
     while (!ring->ended && ring->next_fill - ring->next_drain < BK__PIPELINE_SLOTS) {
         struct slot *slot = &ring->slots[ring->next_fill % BK__PIPELINE_SLOTS];
-        int64_t size = ring->plan->fill(ring->plan->context, slot->in, &slot->at);
+        int64_t size = ring->plan->fill(ring->plan->context, slot->block.in, &slot->at);
         if (size < 0) {
             return (int)size;
         }
         ring->ended = size == 0;
         if (size > 0) {
-            slot->in_size = (size_t)size;
+            slot->block.in_size = (size_t)size;
             pthread_mutex_lock(&ring->lock);
             slot->state = FILLED;
             pthread_cond_signal(&ring->filled);
@@ -120,8 +116,9 @@ static int drain_one(struct ring *ring) {
         }
         pthread_mutex_unlock(&ring->lock);
     }
-    int rc = slot->why != 0 ? plan->blame(plan->context, slot->at, slot->why)
-                            : plan->drain(plan->context, slot->out, slot->out_size);
+    int rc = slot->why != 0
+                 ? plan->blame(plan->context, slot->at, slot->why)
+                 : plan->drain(plan->context, slot->block.out, slot->block.out_size);
     slot->state = EMPTY;
     ring->next_drain++;
     return rc;
@@ -129,9 +126,10 @@ static int drain_one(struct ring *ring) {
 
 static int make_slots(struct ring *ring) {
     for (size_t i = 0; i < BK__PIPELINE_SLOTS; i++) {
-        ring->slots[i].in = malloc(ring->plan->in_room);
-        ring->slots[i].out = malloc(ring->plan->out_room);
-        if (ring->slots[i].in == NULL || ring->slots[i].out == NULL) {
+        ring->slots[i].block.out_room = ring->plan->out_room;
+        ring->slots[i].block.in = malloc(ring->plan->in_room);
+        ring->slots[i].block.out = malloc(ring->plan->out_room);
+        if (ring->slots[i].block.in == NULL || ring->slots[i].block.out == NULL) {
             return bk__fail_memory();
         }
     }
@@ -172,8 +170,8 @@ static void finish(struct ring *ring) {
         }
     }
     for (size_t i = 0; i < BK__PIPELINE_SLOTS; i++) {
-        free(ring->slots[i].in);
-        free(ring->slots[i].out);
+        free(ring->slots[i].block.in);
+        free(ring->slots[i].block.out);
     }
     pthread_cond_destroy(&ring->filled);
     pthread_cond_destroy(&ring->done);

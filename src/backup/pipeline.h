@@ -11,6 +11,14 @@
 #define BK__PIPELINE_WORKERS 4 /* at most */
 #define BK__PIPELINE_SLOTS 4   /* blocks on the way, hence memory: 4 times (in + out) */
 
+/* One block's way through a worker: it reads in and writes out. */
+struct bk__block {
+    unsigned char *in;
+    unsigned char *out;
+    size_t in_size, out_room;
+    size_t out_size; /* set by the work */
+};
+
 struct bk__pipeline {
     void *context;
     size_t in_room, out_room;
@@ -24,8 +32,7 @@ struct bk__pipeline {
 
     /* On a worker. state is one worker's own. 0, or a reason that blame understands. */
     void *(*begin)(void);
-    int (*work)(void *state, const unsigned char *in, size_t in_size, unsigned char *out,
-                size_t out_room, size_t *ret_size);
+    int (*work)(void *state, struct bk__block *block);
     void (*end)(void *state);
 };
 

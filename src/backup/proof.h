@@ -1,5 +1,6 @@
 /*
- * The proof of an image on a thread beside the compression. create.c starts and ends it.
+ * The proof of an image on a thread of its own, beside the compression.
+ * Not what is proven: that is the driver's. make.c begins and ends it.
  */
 #ifndef BK_BACKUP_PROOF_H
 #define BK_BACKUP_PROOF_H

@@ -1,5 +1,6 @@
 /*
- * Deleting what retention lets go. backup.create, the restores and backup.prune do.
+ * Deleting what retention lets go, and nothing else.
+ * Not the decision: retention.h. create.c, restore.c and backup.prune call it.
  */
 #ifndef BK_BACKUP_PRUNE_H
 #define BK_BACKUP_PRUNE_H

@@ -1,5 +1,6 @@
 /*
- * Putting an image into the bot's database. restore.c and apply.c share it.
+ * Putting a verified image into the bot's database, after saving what is there.
+ * Not where the image comes from. restore.c and apply.c share it.
  */
 #ifndef BK_BACKUP_RESTORE_H
 #define BK_BACKUP_RESTORE_H

@@ -22,10 +22,22 @@ static int by_age(const void *left, const void *right) {
     return strcmp(b->name, a->name);
 }
 
-/* Walks one kind from its newest to its oldest. best is the newest verified of all kinds. */
-static void decide_kind(struct bk__retain *items, size_t count, int64_t keep,
-                        const char *kind, const struct bk__retain *best,
-                        const char *spare) {
+/* What is asked of every kind alike. */
+struct rule {
+    int64_t keep;
+    const struct bk__retain
+        *best; /* the newest verified one of all kinds; NULL: none is */
+    const char *spare;
+};
+
+static bool is_spared(const struct rule *rule, const struct bk__retain *item) {
+    return item == rule->best ||
+           (rule->spare != NULL && strcmp(item->name, rule->spare) == 0);
+}
+
+/* Walks one kind from its newest to its oldest. */
+static void decide_kind(struct bk__retain *items, size_t count, const char *kind,
+                        const struct rule *rule) {
     int64_t good = 0;
     bool newest = true;
     for (size_t i = 0; i < count; i++) {
@@ -33,12 +45,11 @@ static void decide_kind(struct bk__retain *items, size_t count, int64_t keep,
         if (strcmp(item->kind, kind) != 0) {
             continue;
         }
-        bool spared = spare != NULL && strcmp(item->name, spare) == 0;
-        if (!newest && item != best && !spared && good >= keep) {
+        if (!newest && good >= rule->keep && !is_spared(rule, item)) {
             item->drop = true;
             snprintf(item->reason, sizeof item->reason,
-                     "%" PRId64 " newer verified %s backup%s kept", keep, kind,
-                     keep == 1 ? " is" : "s are");
+                     "%" PRId64 " newer verified %s backup%s kept", rule->keep, kind,
+                     rule->keep == 1 ? " is" : "s are");
         }
         good += item->verified;
         newest = false;
@@ -47,16 +58,16 @@ static void decide_kind(struct bk__retain *items, size_t count, int64_t keep,
 
 void bk__retention_decide(struct bk__retain *items, size_t count, int64_t keep,
                           const char *spare) {
-    const struct bk__retain *best = NULL;
+    struct rule rule = {.keep = keep, .spare = spare};
     if (count > 0) {
         qsort(items, count, sizeof *items, by_age);
     }
     for (size_t i = count; i-- > 0;) {
         items[i].drop = false;
         items[i].reason[0] = '\0';
-        best = items[i].verified ? &items[i] : best;
+        rule.best = items[i].verified ? &items[i] : rule.best;
     }
     for (size_t i = 0; keep > 0 && bk__kinds[i] != NULL; i++) {
-        decide_kind(items, count, keep, bk__kinds[i], best, spare);
+        decide_kind(items, count, bk__kinds[i], &rule);
     }
 }

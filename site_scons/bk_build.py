@@ -55,6 +55,7 @@ def configure(env):
     both, compile_only = PROFILES[profile]
     suffix = '-clang' if compiler == 'clang' and profile != 'fuzz' else ''
     env['out'] = 'build/' + profile + suffix
+    os.makedirs(env['out'], exist_ok=True)
     env['ENV'].update({k: v for k, v in os.environ.items() if k in ('PATH', 'HOME', 'TMPDIR')})
     env.Replace(CC=compiler, OBJSUFFIX='.o', STATIC_AND_SHARED_OBJECTS_ARE_THE_SAME=1)
     env.Append(

@@ -1,5 +1,6 @@
 /*
- * The operation of this room, for api/tables.c. Its code: doctor.c.
+ * The operation of this room, for api/tables.c, which lists it. Not its code, which stands in
+ * doctor.c and look.c.
  */
 #ifndef BK_DOCTOR_OPERATIONS_H
 #define BK_DOCTOR_OPERATIONS_H

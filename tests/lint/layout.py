@@ -4,7 +4,7 @@ judgement of style. tests/lint/run calls it.
 import re
 import subprocess
 
-from sources import GENERATED, c_files, tracked
+from sources import c_files, generated, tracked
 
 TEXT = ('.py', '.ts', '.js', '.mjs', '.md', '.json', '.sql', '.sh', '.yml')
 
@@ -23,7 +23,7 @@ def check():
     yield 'clang-format finds nothing to change in %d files' % len(files), unformatted(files)
     bad = []
     for path in tracked(*TEXT):
-        if GENERATED.search(str(path)):
+        if generated(path):
             continue
         for number, line in enumerate(path.read_text('utf-8').split('\n'), 1):
             if line.endswith((' ', '\t', '\r')) and path.suffix != '.md':

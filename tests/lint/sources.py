@@ -5,17 +5,29 @@ import pathlib
 import re
 import subprocess
 
-GENERATED = re.compile(r'docs/reference/|docs/man/|bindings/abi\.json|_abi\.py$|src/abi\.ts$'
-                       r'|botkeep/operations\.py$|src/operations\.ts$|addon/addon_gen\.c$'
-                       r'|package-lock\.json$|tests/abi/golden/')
+IGNORED = {'.git', 'build', 'node_modules', 'dist', '__pycache__', '.mypy_cache'}
+
+
+def listed():
+    """By git: tracked, or new and not ignored; without git, what stands there."""
+    done = subprocess.run(['git', '-c', 'safe.directory=*', 'ls-files', '-z', '--cached', '--others',
+                           '--exclude-standard'], capture_output=True, text=True)
+    if done.returncode == 0:
+        return done.stdout.split('\0')
+    return [str(p) for p in pathlib.Path('.').rglob('*') if not IGNORED & set(p.parts)]
 
 
 def tracked(*endings):
-    """Every file of the repository (tracked, or new and not ignored), text, by ending."""
-    listed = subprocess.run(['git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard'],
-                            check=True, capture_output=True, text=True).stdout.split('\0')
-    paths = sorted({pathlib.Path(p) for p in listed if p and pathlib.Path(p).is_file()})
+    """Every text file of the repository, by ending."""
+    paths = sorted({pathlib.Path(p) for p in listed() if p and pathlib.Path(p).is_file()})
     return [p for p in paths if not endings or p.suffix in endings]
+
+
+def generated(path):
+    """Written by a program, which it says in its first lines; lock files and data do not."""
+    if path.name in ('package-lock.json', 'abi.json') or 'golden' in path.parts:
+        return True
+    return 'enerated by' in path.read_text('utf-8', 'replace')[:300]
 
 
 def c_files(*tops):

@@ -11,6 +11,7 @@
 #include <base/hash.h>
 
 struct bk__job;
+struct bk__operation;
 struct json_object;
 struct bk__store;
 
@@ -70,13 +71,16 @@ struct bk__store_driver {
     int (*prove)(struct bk__job *job, const char *image_path,
                  struct json_object *ret_report);
 
-    /* Puts an image in the place of a store that cannot be opened (missing, zero bytes, not a
-       database) or that nobody has open; the old files are set aside as *ret_kept (the caller
-       frees; NULL: there were none). Stale -wal, -shm and -journal files never win. */
+    /* Puts a copy of an image in the place of a store that cannot be opened (missing, zero bytes,
+       not a database) or that nobody has open; the image itself stays. The old files are set aside
+       as *ret_kept (the caller frees; NULL: there were none). Stale -wal, -shm and -journal files
+       never win. Killed anywhere, the old or the new state is there, and a second call finishes.
+       BK_EBUSY: someone has the store open. */
     int (*replace)(struct bk__job *job, const char *database, const char *image_path,
                    char **ret_kept);
 };
 
+/* What every driver's open store begins with. */
 struct bk__store {
     const struct bk__store_driver *driver;
 };
@@ -90,5 +94,8 @@ const struct bk__store_driver *bk__store_driver_for(const char *database);
 /* The driver found and the store opened. */
 int bk__store_open(struct bk__store **ret, struct bk__job *job, bool create);
 void bk__store_close(struct bk__store *store);
+
+/* store.probe; ended by a NULL name. */
+extern const struct bk__operation bk__store_operations[];
 
 #endif

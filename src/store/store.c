@@ -10,16 +10,16 @@
 #include <core/config.h>
 #include <core/error.h>
 #include <core/job.h>
-#include <core/operation.h>
+#include <store/operations.h>
 
-const struct bk__store_driver *bk__store_driver_for(const char *database)
-{
+const struct bk__store_driver *bk__store_driver_for(const char *database) {
     const struct bk__store_driver *const *driver;
     char *shown;
 
     if (database == NULL || *database == '\0') {
-        bk__fail(BK_EINVAL, "no database is set. Nothing was touched. Set the option database "
-                            "to the path of the bot's database.");
+        bk__fail(BK_EINVAL,
+                 "no database is set. Nothing was touched. Set the option database "
+                 "to the path of the bot's database.");
         return NULL;
     }
     for (driver = bk__store_drivers; *driver != NULL; driver++) {
@@ -29,15 +29,15 @@ const struct bk__store_driver *bk__store_driver_for(const char *database)
     }
     shown = bk__text_redact(database);
     bk__fail(BK_EUNSUPPORTED,
-             "this build cannot look after the database %s. Nothing was touched. Set the option "
+             "this build cannot look after the database %s. Nothing was touched. Set the "
+             "option "
              "database to the path of a SQLite file.",
              shown == NULL ? "" : shown);
     free(shown);
     return NULL;
 }
 
-int bk__store_open(struct bk__store **ret, struct bk__job *job, bool create)
-{
+int bk__store_open(struct bk__store **ret, struct bk__job *job, bool create) {
     const char *database = bk__config_text(bk__job_config(job), BK__OPT_DATABASE);
     const struct bk__store_driver *driver = bk__store_driver_for(database);
 
@@ -47,15 +47,13 @@ int bk__store_open(struct bk__store **ret, struct bk__job *job, bool create)
     return driver->open(ret, job, database, create);
 }
 
-void bk__store_close(struct bk__store *store)
-{
+void bk__store_close(struct bk__store *store) {
     if (store != NULL) {
         store->driver->close(store);
     }
 }
 
-static int run_probe(struct bk__job *job)
-{
+static int run_probe(struct bk__job *job) {
     struct bk__store *store = NULL;
     int code = bk__store_open(&store, job, false);
 
@@ -69,21 +67,25 @@ static int run_probe(struct bk__job *job)
 static const struct bk__field probe_result[] = {
     {"path", "text", "", "", "The database file, symbolic links followed."},
     {"bytes", "int", "", "", "Its size."},
-    {"wal_bytes", "int", "", "", "The size of its write-ahead log, 0 where there is none."},
+    {"wal_bytes", "int", "", "",
+     "The size of its write-ahead log, 0 where there is none."},
     {"page_size", "int", "", "", "Bytes of a page."},
     {"pages", "int", "", "", "How many pages it has, those still in the log included."},
-    {"journal_mode", "text", "", "", "wal, or the rollback journal mode of a new connection."},
+    {"journal_mode", "text", "", "",
+     "wal, or the rollback journal mode of a new connection."},
     {"schema_version", "int", "", "", "SQLite's counter of schema changes."},
     {"same_file", "bool", "", "", "Whether the path leads to the file that was read."},
     {"tables", "int", "", "", "How many tables it has, SQLite's own left out."},
-    {"response_ms", "int", "", "", "How long reading a page took, waiting for locks included."},
+    {"response_ms", "int", "", "",
+     "How long reading a page took, waiting for locks included."},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 const struct bk__operation bk__store_operations[] = {
     {
         .name = "store.probe",
-        .doc = "Reads a page of the database and tells its size, journal and schema version.",
+        .doc = "Reads a page of the database and tells its size, journal and schema "
+               "version.",
         .who = "owner",
         .lane = BK__LANE_QUICK,
         .place = BK__PLACE_STORE,

@@ -11,7 +11,6 @@
 #include <base/hash.h>
 
 struct bk__job;
-struct bk__operation;
 struct json_object;
 struct bk__store;
 
@@ -94,8 +93,5 @@ const struct bk__store_driver *bk__store_driver_for(const char *database);
 /* The driver found and the store opened. */
 int bk__store_open(struct bk__store **ret, struct bk__job *job, bool create);
 void bk__store_close(struct bk__store *store);
-
-/* store.probe; ended by a NULL name. */
-extern const struct bk__operation bk__store_operations[];
 
 #endif

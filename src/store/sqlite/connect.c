@@ -15,11 +15,11 @@
 #include <core/job.h>
 #include <os/clock.h>
 
-#define OPERATIONS_BETWEEN_CHECKS 20000 /* of SQLite's virtual machine: some milliseconds */
+#define OPERATIONS_BETWEEN_CHECKS                                                        \
+    20000 /* of SQLite's virtual machine: some milliseconds */
 
 /* SQLite asks this whenever it meets someone else's lock: 1 to try again, 0 to give up. */
-static int on_busy(void *context, int count)
-{
+static int on_busy(void *context, int count) {
     struct bk__link *link = context;
     int64_t now = bk__clock_mono();
     int64_t pause = count < 8 ? 1 + count : 20;
@@ -37,16 +37,14 @@ static int on_busy(void *context, int count)
     return 1;
 }
 
-static int on_progress(void *context)
-{
+static int on_progress(void *context) {
     struct bk__link *link = context;
 
     return bk__job_check(link->job) != 0;
 }
 
 /* A file: URI for a path, with whatever could end or escape it written as %XX. */
-static char *image_uri(const char *path)
-{
+static char *image_uri(const char *path) {
     struct bk__buf buf = {0};
     const char *c;
 
@@ -62,9 +60,9 @@ static char *image_uri(const char *path)
     return bk__buf_take(&buf);
 }
 
-static int open_file(struct bk__link *link, enum bk__link_kind kind)
-{
-    const int common = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE;
+static int open_file(struct bk__link *link, enum bk__link_kind kind) {
+    const int common =
+        SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE;
     const int write = common | SQLITE_OPEN_READWRITE;
     char *uri;
     int rc;
@@ -73,9 +71,11 @@ static int open_file(struct bk__link *link, enum bk__link_kind kind)
     case BK__LINK_LIVE:
         return sqlite3_open_v2(link->path, &link->db, write, BK__VFS_READ);
     case BK__LINK_CREATE:
-        return sqlite3_open_v2(link->path, &link->db, write | SQLITE_OPEN_CREATE, BK__VFS_READ);
+        return sqlite3_open_v2(link->path, &link->db, write | SQLITE_OPEN_CREATE,
+                               BK__VFS_READ);
     case BK__LINK_TARGET:
-        return sqlite3_open_v2(link->path, &link->db, write | SQLITE_OPEN_CREATE, BK__VFS_SINK);
+        return sqlite3_open_v2(link->path, &link->db, write | SQLITE_OPEN_CREATE,
+                               BK__VFS_SINK);
     case BK__LINK_IMAGE:
         break;
     }
@@ -89,31 +89,31 @@ static int open_file(struct bk__link *link, enum bk__link_kind kind)
     return rc;
 }
 
-static int configure(struct bk__link *link, enum bk__link_kind kind)
-{
+static int configure(struct bk__link *link, enum bk__link_kind kind) {
     sqlite3 *db = link->db;
     int rc;
 
     sqlite3_busy_handler(db, on_busy, link);
-    sqlite3_progress_handler(db, OPERATIONS_BETWEEN_CHECKS, on_progress, link);
+    bk__link_guard(link);
     sqlite3_wal_autocheckpoint(db, 0);
     rc = sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     if (rc == SQLITE_OK) {
         rc = sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     }
-    if (rc == SQLITE_OK) {
-        rc = bk__link_exec(link, "PRAGMA cache_size = -1024; PRAGMA mmap_size = 0");
-    }
+    /* No pragma here that reads the bot's database: opening it must not wait for a lock. */
     if (rc == SQLITE_OK && kind == BK__LINK_TARGET) {
         rc = bk__link_exec(link, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
-                                 "PRAGMA locking_mode = EXCLUSIVE");
+                                 "PRAGMA locking_mode = EXCLUSIVE; " BK__SMALL_CACHE);
     }
     return rc;
 }
 
+void bk__link_guard(struct bk__link *link) {
+    sqlite3_progress_handler(link->db, OPERATIONS_BETWEEN_CHECKS, on_progress, link);
+}
+
 int bk__link_open(struct bk__link *ret, struct bk__job *job, const char *path,
-                  enum bk__link_kind kind)
-{
+                  enum bk__link_kind kind) {
     int rc, code;
 
     memset(ret, 0, sizeof(*ret));
@@ -133,13 +133,13 @@ int bk__link_open(struct bk__link *ret, struct bk__job *job, const char *path,
     if (rc == SQLITE_OK) {
         return 0;
     }
-    code = bk__link_fail(ret, rc, kind == BK__LINK_TARGET ? "cannot create" : "cannot open");
+    code =
+        bk__link_fail(ret, rc, kind == BK__LINK_TARGET ? "cannot create" : "cannot open");
     bk__link_close(ret);
     return code;
 }
 
-void bk__link_close(struct bk__link *link)
-{
+void bk__link_close(struct bk__link *link) {
     sqlite3_stmt *statement;
 
     while (link->db != NULL && (statement = sqlite3_next_stmt(link->db, NULL)) != NULL) {
@@ -150,14 +150,12 @@ void bk__link_close(struct bk__link *link)
     memset(link, 0, sizeof(*link));
 }
 
-int bk__link_exec(struct bk__link *link, const char *sql)
-{
+int bk__link_exec(struct bk__link *link, const char *sql) {
     return sqlite3_exec(link->db, sql, NULL, NULL, NULL);
 }
 
 /* The first row of a query, or SQLITE_EMPTY. The caller finalizes *ret in any case. */
-static int first_row(struct bk__link *link, const char *sql, sqlite3_stmt **ret)
-{
+static int first_row(struct bk__link *link, const char *sql, sqlite3_stmt **ret) {
     int rc = sqlite3_prepare_v2(link->db, sql, -1, ret, NULL);
 
     if (rc == SQLITE_OK) {
@@ -169,8 +167,7 @@ static int first_row(struct bk__link *link, const char *sql, sqlite3_stmt **ret)
     return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
-int bk__link_int(struct bk__link *link, const char *sql, int64_t *ret)
-{
+int bk__link_int(struct bk__link *link, const char *sql, int64_t *ret) {
     sqlite3_stmt *statement = NULL;
     int rc = first_row(link, sql, &statement);
 
@@ -181,8 +178,7 @@ int bk__link_int(struct bk__link *link, const char *sql, int64_t *ret)
     return rc;
 }
 
-int bk__link_text(struct bk__link *link, const char *sql, char *ret, size_t size)
-{
+int bk__link_text(struct bk__link *link, const char *sql, char *ret, size_t size) {
     sqlite3_stmt *statement = NULL;
     int rc = first_row(link, sql, &statement);
 

@@ -9,8 +9,7 @@
 
 #define STEP_BYTES (1024 * 1024)
 
-static void tell(const struct bk__copy *copy, sqlite3_backup *backup)
-{
+static void tell(const struct bk__copy *copy, sqlite3_backup *backup) {
     int64_t total = sqlite3_backup_pagecount(backup);
     int64_t done = total - sqlite3_backup_remaining(backup);
 
@@ -19,8 +18,7 @@ static void tell(const struct bk__copy *copy, sqlite3_backup *backup)
 }
 
 /* Ends with SQLITE_DONE, or with what went wrong; *ret_code is set when it was not SQLite. */
-static int steps(const struct bk__copy *copy, sqlite3_backup *backup, int *ret_code)
-{
+static int steps(const struct bk__copy *copy, sqlite3_backup *backup, int *ret_code) {
     int pages = STEP_BYTES / copy->page_size;
     int rc = SQLITE_OK;
 
@@ -38,15 +36,15 @@ static int steps(const struct bk__copy *copy, sqlite3_backup *backup, int *ret_c
     return rc;
 }
 
-int bk__sqlite_copy(const struct bk__copy *copy)
-{
+int bk__sqlite_copy(const struct bk__copy *copy) {
     sqlite3_backup *backup;
     int code = 0;
     int rc, end;
 
     backup = sqlite3_backup_init(copy->to->db, "main", copy->from->db, "main");
     if (backup == NULL) {
-        return bk__link_fail(copy->to, sqlite3_extended_errcode(copy->to->db), copy->doing);
+        return bk__link_fail(copy->to, sqlite3_extended_errcode(copy->to->db),
+                             copy->doing);
     }
     rc = steps(copy, backup, &code);
     end = sqlite3_backup_finish(backup);

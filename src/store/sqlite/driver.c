@@ -19,14 +19,12 @@
 #include <os/file.h>
 #include <store/sqlite/internal.h>
 
-bool bk__sqlite_accepts(const char *database)
-{
+bool bk__sqlite_accepts(const char *database) {
     return strstr(database, "://") == NULL || bk__text_starts(database, "sqlite");
 }
 
 /* One stat() tells most of what can be wrong with a path. */
-static int check_file(const char *path, bool create, bool *ret_exists)
-{
+static int check_file(const char *path, bool create, bool *ret_exists) {
     struct stat st;
 
     if (stat(path, &st) != 0) {
@@ -35,26 +33,29 @@ static int check_file(const char *path, bool create, bool *ret_exists)
             return 0;
         }
         if (errno == ENOENT || errno == ENOTDIR) {
-            return bk__fail(BK_ENOTFOUND,
-                            "there is no database at %s. Nothing was made. Check the option "
-                            "database, or let the bot or migrate.up create it.",
-                            path);
+            return bk__fail(
+                BK_ENOTFOUND,
+                "there is no database at %s. Nothing was made. Check the option "
+                "database, or let the bot or migrate.up create it.",
+                path);
         }
         return bk__fail_errno(errno, "cannot look at the database", path, NULL);
     }
     *ret_exists = true;
     if (!S_ISREG(st.st_mode)) {
-        return bk__fail(BK_EINVAL,
-                        "%s is %s, not a database file. Nothing was touched. Set the option "
-                        "database to the file itself.",
-                        path, S_ISDIR(st.st_mode) ? "a folder" : "not a regular file");
+        return bk__fail(
+            BK_EINVAL,
+            "%s is %s, not a database file. Nothing was touched. Set the option "
+            "database to the file itself.",
+            path, S_ISDIR(st.st_mode) ? "a folder" : "not a regular file");
     }
     if (st.st_size == 0 && !create) {
-        return bk__fail(BK_ECORRUPT,
-                        "the database %s is empty: zero bytes. Nothing was touched. If the bot "
-                        "had data in it, restore a backup; else let the bot or migrate.up fill "
-                        "it.",
-                        path);
+        return bk__fail(
+            BK_ECORRUPT,
+            "the database %s is empty: zero bytes. Nothing was touched. If the bot "
+            "had data in it, restore a backup; else let the bot or migrate.up fill "
+            "it.",
+            path);
     }
     if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) != 0) {
         return bk__fail_errno(errno, "cannot read the database", path,
@@ -64,16 +65,16 @@ static int check_file(const char *path, bool create, bool *ret_exists)
 }
 
 /* The path as SQLite will see it: symbolic links followed, because -wal stands beside the file. */
-static int resolve(const char *database, bool create, char **ret)
-{
+static int resolve(const char *database, bool create, char **ret) {
     bool exists = false;
     int code;
 
     if (*database == '\0' || strcmp(database, ":memory:") == 0) {
-        return bk__fail(BK_EINVAL,
-                        "the option database is \"%s\": there is no file to look after. Set it "
-                        "to the path of the bot's database.",
-                        database);
+        return bk__fail(
+            BK_EINVAL,
+            "the option database is \"%s\": there is no file to look after. Set it "
+            "to the path of the bot's database.",
+            database);
     }
     code = check_file(database, create, &exists);
     if (code != 0) {
@@ -87,8 +88,7 @@ static int resolve(const char *database, bool create, char **ret)
     return 0;
 }
 
-static int64_t wal_bytes(const char *path)
-{
+static int64_t wal_bytes(const char *path) {
     char *wal = bk__text_printf("%s-wal", path);
     int64_t size = wal == NULL ? -ENOMEM : bk__file_size_of(wal);
 
@@ -96,22 +96,23 @@ static int64_t wal_bytes(const char *path)
     return size;
 }
 
-int64_t bk__sqlite_wal_bytes(const struct bk__sqlite *sqlite)
-{
+int64_t bk__sqlite_wal_bytes(const struct bk__sqlite *sqlite) {
     int64_t size = wal_bytes(sqlite->link.path);
 
     return size < 0 ? 0 : size;
 }
 
 /* Reads page 1 without waiting: who holds a lock on it has a database there. */
-static int check_database(struct bk__link *link)
-{
+static int check_database(struct bk__link *link) {
     int64_t wait_ms = link->wait_ms;
     int64_t ignored;
     int rc;
 
     link->wait_ms = 0;
     rc = bk__link_int(link, "PRAGMA schema_version", &ignored);
+    if (rc == SQLITE_OK) {
+        rc = bk__link_exec(link, BK__SMALL_CACHE);
+    }
     link->wait_ms = wait_ms;
     if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY) {
         return 0;
@@ -120,8 +121,7 @@ static int check_database(struct bk__link *link)
 }
 
 int bk__sqlite_open(struct bk__store **ret, struct bk__job *job, const char *database,
-                    bool create)
-{
+                    bool create) {
     struct bk__sqlite *sqlite;
     char *path = NULL;
     int code;
@@ -137,7 +137,8 @@ int bk__sqlite_open(struct bk__store **ret, struct bk__job *job, const char *dat
     }
     sqlite->base.driver = &bk__sqlite_driver;
     sqlite->alone_before = wal_bytes(path) < 0;
-    code = bk__link_open(&sqlite->link, job, path, create ? BK__LINK_CREATE : BK__LINK_LIVE);
+    code =
+        bk__link_open(&sqlite->link, job, path, create ? BK__LINK_CREATE : BK__LINK_LIVE);
     if (code == 0) {
         code = check_database(&sqlite->link);
     }
@@ -150,8 +151,7 @@ int bk__sqlite_open(struct bk__store **ret, struct bk__job *job, const char *dat
     return 0;
 }
 
-void bk__sqlite_close(struct bk__store *store)
-{
+void bk__sqlite_close(struct bk__store *store) {
     struct bk__sqlite *sqlite = (struct bk__sqlite *)store;
 
     if (sqlite == NULL) {

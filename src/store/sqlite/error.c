@@ -21,7 +21,8 @@ struct meaning {
 
 static const struct meaning meanings[] = {
     {SQLITE_BUSY, BK_EBUSY, "another connection holds its lock",
-     "Try again when that one has ended its transaction, or raise busy.wait; a program that "
+     "Try again when that one has ended its transaction, or raise busy.wait; a program "
+     "that "
      "uses PRAGMA locking_mode=EXCLUSIVE never lets go."},
     {SQLITE_LOCKED, BK_EBUSY, "it is in use by this operation itself", "Try again."},
     {SQLITE_NOTADB, BK_ECORRUPT, "the file is not a SQLite database (or it is encrypted)",
@@ -33,15 +34,19 @@ static const struct meaning meanings[] = {
     {SQLITE_READONLY_DBMOVED, BK_EBUSY, "the file was moved or replaced meanwhile",
      "Restart whatever still uses the old file, then try again."},
     {SQLITE_READONLY_DIRECTORY, BK_EDENIED, "no file can be made in its folder",
-     "SQLite keeps its journal beside the database: give the bot's user write access to the folder."},
+     "SQLite keeps its journal beside the database: give the bot's user write access to "
+     "the folder."},
     {SQLITE_READONLY_CANTINIT, BK_EDENIED, "its -shm file cannot be made or written",
-     "A database in WAL mode needs a writable folder: give the bot's user write access to it."},
+     "A database in WAL mode needs a writable folder: give the bot's user write access "
+     "to it."},
     {SQLITE_READONLY, BK_EDENIED, "it may only be read",
      "Give the bot's user write access to the file and its folder."},
-    {SQLITE_PERM, BK_EDENIED, "access is refused", "Check the owner and mode of the file."},
+    {SQLITE_PERM, BK_EDENIED, "access is refused",
+     "Check the owner and mode of the file."},
     {SQLITE_AUTH, BK_EDENIED, "the statement is not allowed here", "Take it out."},
     {SQLITE_CANTOPEN, BK_EIO, "the file, its -wal or its -shm cannot be opened",
-     "Check that the file and its folder exist and can be written: a database in WAL mode needs "
+     "Check that the file and its folder exist and can be written: a database in WAL "
+     "mode needs "
      "both even for reading."},
     {SQLITE_PROTOCOL, BK_EBUSY, "its WAL stays locked", "Try again."},
     {SQLITE_TOOBIG, BK_EINVAL, "a text or a row is too large for SQLite", "Split it."},
@@ -49,8 +54,7 @@ static const struct meaning meanings[] = {
      "Look into the system's log, and check the disk before anything else."},
 };
 
-static const struct meaning *meaning_of(int rc)
-{
+static const struct meaning *meaning_of(int rc) {
     size_t i;
 
     for (i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
@@ -62,8 +66,7 @@ static const struct meaning *meaning_of(int rc)
 }
 
 /* What the system said where SQLite says only that it could not. */
-static int code_of_errno(int error, int otherwise)
-{
+static int code_of_errno(int error, int otherwise) {
     switch (error) {
     case EACCES:
     case EPERM:
@@ -82,8 +85,8 @@ static int code_of_errno(int error, int otherwise)
     }
 }
 
-static int fail_system(struct bk__link *link, const struct meaning *m, const char *doing)
-{
+static int fail_system(struct bk__link *link, const struct meaning *m,
+                       const char *doing) {
     int error = link->db == NULL ? 0 : sqlite3_system_errno(link->db);
     int code = code_of_errno(error, m->code);
 
@@ -95,8 +98,7 @@ static int fail_system(struct bk__link *link, const struct meaning *m, const cha
                     strerror(error), UNCHANGED, m->advice);
 }
 
-int bk__link_fail(struct bk__link *link, int rc, const char *doing)
-{
+int bk__link_fail(struct bk__link *link, int rc, const char *doing) {
     const struct meaning *m = meaning_of(rc);
     const char *said = link->db == NULL ? sqlite3_errstr(rc) : sqlite3_errmsg(link->db);
 
@@ -104,7 +106,8 @@ int bk__link_fail(struct bk__link *link, int rc, const char *doing)
         return BK_ECANCELLED;
     }
     if (m == NULL) {
-        return bk__fail(BK_EINVAL, "%s %s: %s. %s Check the statement and the database's schema.",
+        return bk__fail(BK_EINVAL,
+                        "%s %s: %s. %s Check the statement and the database's schema.",
                         doing, link->path, said, UNCHANGED);
     }
     if (m->code == BK_ENOMEM) {

@@ -13,8 +13,10 @@
 
 /* ---- vfs.c: how our connections read files ---------------------------------------------- */
 
-#define BK__VFS_READ "bk-read" /* the system's VFS, with read-ahead and cancel on demand */
-#define BK__VFS_SINK "bk-sink" /* a new file written once, in large pieces, without locks */
+#define BK__VFS_READ                                                                     \
+    "bk-read" /* the system's VFS, with read-ahead and cancel on demand */
+#define BK__VFS_SINK                                                                     \
+    "bk-sink" /* a new file written once, in large pieces, without locks */
 
 /*
  * Hung onto a connection's main file by bk__sqlite_read(). While it is there, sequential reads
@@ -26,8 +28,8 @@ struct bk__reader {
     const char *phase; /* of the progress that reading makes; NULL: none */
     int64_t total;     /* bytes that will be read, by estimate */
     int64_t done;
-    int failed;        /* the first SQLite code of a read that failed, else 0 */
-    int journal;       /* 1 or 2: page 1 is shown with this file format version; 0: as it is */
+    int failed;  /* the first SQLite code of a read that failed, else 0 */
+    int journal; /* 1 or 2: page 1 is shown with this file format version; 0: as it is */
 };
 
 int bk__sqlite_vfs(void); /* registers both, once; a SQLite code */
@@ -46,6 +48,9 @@ enum bk__link_kind {
     BK__LINK_TARGET, /* a new file for a snapshot: no journal, no locks, no fsync */
 };
 
+/* A database may carry a huge default_cache_size in its header; this wins over it. */
+#define BK__SMALL_CACHE "PRAGMA cache_size = -1024"
+
 struct bk__link {
     sqlite3 *db;
     struct bk__job *job;
@@ -58,6 +63,8 @@ struct bk__link {
 int bk__link_open(struct bk__link *ret, struct bk__job *job, const char *path,
                   enum bk__link_kind kind);
 void bk__link_close(struct bk__link *link); /* {0} and a closed one are fine */
+void bk__link_guard(
+    struct bk__link *link); /* a cancelled job stops its statements (again) */
 
 /* These give SQLite's codes; the latter two read the first column of the first row. */
 int bk__link_exec(struct bk__link *link, const char *sql);
@@ -80,7 +87,8 @@ struct bk__copy {
     const char *phase;
     const char *doing;
     int page_size;
-    int (*between)(void *context); /* asked between steps; not 0 ends the copy; NULL: none */
+    int (*between)(
+        void *context); /* asked between steps; not 0 ends the copy; NULL: none */
     void *context;
 };
 
@@ -91,10 +99,11 @@ int bk__sqlite_copy(const struct bk__copy *copy); /* 0, or an error with its tex
 struct bk__sqlite {
     struct bk__store base; /* first, so that a store pointer is one to this */
     struct bk__link link;
-    bool alone_before;     /* no -wal when we came: SQLite may clear away what we made */
-    bool ours;             /* a transaction of begin() is open */
-    bool keys_before;      /* PRAGMA foreign_keys before begin() */
-    struct json_object *violations; /* of foreign keys at begin(): counts by table and key */
+    bool alone_before; /* no -wal when we came: SQLite may clear away what we made */
+    bool ours;         /* a transaction of begin() is open */
+    bool keys_before;  /* PRAGMA foreign_keys before begin() */
+    struct json_object
+        *violations; /* of foreign keys at begin(): counts by table and key */
 };
 
 int64_t bk__sqlite_wal_bytes(const struct bk__sqlite *sqlite); /* by stat(); 0: none */
@@ -111,8 +120,8 @@ int bk__sqlite_commit(struct bk__store *store);
 void bk__sqlite_rollback(struct bk__store *store);
 int bk__sqlite_script(struct bk__store *store, const char *sql, bool in_transaction,
                       struct bk__script_error *ret_error);
-int bk__sqlite_query(struct bk__store *store, const char *sql, struct json_object *parameters,
-                     struct json_object *ret_rows);
+int bk__sqlite_query(struct bk__store *store, const char *sql,
+                     struct json_object *parameters, struct json_object *ret_rows);
 bool bk__sqlite_has_table(struct bk__store *store, const char *table);
 int bk__sqlite_prove(struct bk__job *job, const char *image_path,
                      struct json_object *ret_report);
@@ -121,7 +130,9 @@ int bk__sqlite_replace(struct bk__job *job, const char *database, const char *im
 
 /* ---- keys.c: foreign keys around a migration ------------------------------------------------ */
 
-int bk__sqlite_keys_before(struct bk__sqlite *sqlite); /* notes what is violated already */
-int bk__sqlite_keys_after(struct bk__sqlite *sqlite);  /* BK_EMIGRATION: more is violated now */
+int bk__sqlite_keys_before(
+    struct bk__sqlite *sqlite); /* notes what is violated already */
+int bk__sqlite_keys_after(
+    struct bk__sqlite *sqlite); /* BK_EMIGRATION: more is violated now */
 
 #endif

@@ -25,8 +25,7 @@ struct numbers {
     int moved;
 };
 
-static int measure(struct bk__link *link, struct numbers *n)
-{
+static int measure(struct bk__link *link, struct numbers *n) {
     int rc;
 
     n->started_ms = bk__clock_mono();
@@ -43,10 +42,11 @@ static int measure(struct bk__link *link, struct numbers *n)
                            sizeof(n->journal_mode));
     }
     if (rc == SQLITE_OK) {
-        rc = bk__link_int(link,
-                          "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name "
-                          "NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
-                          &n->tables);
+        rc = bk__link_int(
+            link,
+            "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name "
+            "NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+            &n->tables);
     }
     if (rc == SQLITE_OK) {
         rc = sqlite3_file_control(link->db, "main", SQLITE_FCNTL_HAS_MOVED, &n->moved);
@@ -54,8 +54,7 @@ static int measure(struct bk__link *link, struct numbers *n)
     return rc;
 }
 
-int bk__sqlite_probe(struct bk__store *store, struct json_object *ret_report)
-{
+int bk__sqlite_probe(struct bk__store *store, struct json_object *ret_report) {
     struct bk__sqlite *sqlite = (struct bk__sqlite *)store;
     struct bk__link *link = &sqlite->link;
     struct numbers n = {0};

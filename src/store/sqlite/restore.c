@@ -22,8 +22,7 @@ struct sides {
     bool switched; /* ... and was taken out of it for the time of the copy */
 };
 
-static int journal_is_wal(struct bk__link *link, const char *sql, bool *ret)
-{
+static int journal_is_wal(struct bk__link *link, const char *sql, bool *ret) {
     char mode[16] = "";
     int rc = bk__link_text(link, sql, mode, sizeof(mode));
 
@@ -31,8 +30,7 @@ static int journal_is_wal(struct bk__link *link, const char *sql, bool *ret)
     return rc;
 }
 
-static int look(struct sides *s)
-{
+static int look(struct sides *s) {
     int rc = bk__link_int(s->image, "PRAGMA page_size", &s->image_page);
 
     if (rc != SQLITE_OK) {
@@ -50,28 +48,28 @@ static int look(struct sides *s)
 }
 
 /* A WAL holds pages of one size. Without one any size goes; SQLite gives it up for who is alone. */
-static int leave_wal(struct sides *s)
-{
+static int leave_wal(struct sides *s) {
     bool wal = true;
     int rc = journal_is_wal(s->live, "PRAGMA journal_mode = DELETE", &wal);
 
-    if ((rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) || bk__job_check(s->live->job) != 0) {
+    if ((rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) ||
+        bk__job_check(s->live->job) != 0) {
         return bk__link_fail(s->live, rc, DOING);
     }
     if (rc != SQLITE_OK || wal) {
         return bk__fail(BK_EUNSUPPORTED,
-                        DOING " %s: its pages have %lld bytes, those of the backup %lld, and a "
-                              "WAL database that others have open cannot change that. Nothing "
-                              "was changed. Restore it with mode staged: it is applied at the "
-                              "bot's next start.",
+                        DOING
+                        " %s: its pages have %lld bytes, those of the backup %lld, and a "
+                        "WAL database that others have open cannot change that. Nothing "
+                        "was changed. Restore it with mode staged: it is applied at the "
+                        "bot's next start.",
                         s->live->path, (long long)s->live_page, (long long)s->image_page);
     }
     s->switched = true;
     return 0;
 }
 
-static int copy_over(struct sides *s)
-{
+static int copy_over(struct sides *s) {
     /* The image may come from a database with another journal mode; the live one keeps its own. */
     struct bk__reader reader = {.job = s->live->job, .journal = s->wal ? 2 : 1};
     struct bk__copy copy = {
@@ -92,8 +90,7 @@ static int copy_over(struct sides *s)
     return code;
 }
 
-int bk__sqlite_restore(struct bk__store *store, const char *image_path)
-{
+int bk__sqlite_restore(struct bk__store *store, const char *image_path) {
     struct bk__sqlite *sqlite = (struct bk__sqlite *)store;
     struct bk__link image = {0};
     struct sides sides = {.live = &sqlite->link, .image = &image};

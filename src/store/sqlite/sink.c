@@ -18,25 +18,23 @@
 struct file {
     sqlite3_file base;
     int fd;
-    int error; /* errno of a write that failed; it stays */
-    sqlite3_int64 at;   /* held bytes belong at [at, at + held) */
+    int error;        /* errno of a write that failed; it stays */
+    sqlite3_int64 at; /* held bytes belong at [at, at + held) */
     int held;
-    sqlite3_int64 end;  /* size of the file, with what is held */
+    sqlite3_int64 end; /* size of the file, with what is held */
     unsigned char *bytes;
 };
 
 static sqlite3_vfs sink_vfs;
 static _Thread_local int last_errno;
 
-static int failed(struct file *f, int error, int rc)
-{
+static int failed(struct file *f, int error, int rc) {
     f->error = error;
     last_errno = error;
     return error == ENOSPC || error == EDQUOT ? SQLITE_FULL : rc;
 }
 
-static int flush(struct file *f)
-{
+static int flush(struct file *f) {
     int error;
 
     if (f->error != 0) {
@@ -51,8 +49,7 @@ static int flush(struct file *f)
     return SQLITE_OK;
 }
 
-static int on_write(sqlite3_file *file, const void *bytes, int amount, sqlite3_int64 at)
-{
+static int on_write(sqlite3_file *file, const void *bytes, int amount, sqlite3_int64 at) {
     struct file *f = (struct file *)file;
 
     if (at != f->at + f->held || f->held + amount > ROOM) {
@@ -70,8 +67,7 @@ static int on_write(sqlite3_file *file, const void *bytes, int amount, sqlite3_i
     return SQLITE_OK;
 }
 
-static int on_read(sqlite3_file *file, void *into, int amount, sqlite3_int64 at)
-{
+static int on_read(sqlite3_file *file, void *into, int amount, sqlite3_int64 at) {
     struct file *f = (struct file *)file;
     int64_t got;
     int rc = flush(f);
@@ -90,8 +86,7 @@ static int on_read(sqlite3_file *file, void *into, int amount, sqlite3_int64 at)
     return SQLITE_OK;
 }
 
-static int on_truncate(sqlite3_file *file, sqlite3_int64 size)
-{
+static int on_truncate(sqlite3_file *file, sqlite3_int64 size) {
     struct file *f = (struct file *)file;
     int rc = flush(f);
 
@@ -102,8 +97,7 @@ static int on_truncate(sqlite3_file *file, sqlite3_int64 size)
     return rc;
 }
 
-static int on_close(sqlite3_file *file)
-{
+static int on_close(sqlite3_file *file) {
     struct file *f = (struct file *)file;
     int error;
 
@@ -113,34 +107,29 @@ static int on_close(sqlite3_file *file)
     return error == 0 ? SQLITE_OK : SQLITE_IOERR_CLOSE;
 }
 
-static int on_file_size(sqlite3_file *file, sqlite3_int64 *ret)
-{
+static int on_file_size(sqlite3_file *file, sqlite3_int64 *ret) {
     *ret = ((struct file *)file)->end;
     return SQLITE_OK;
 }
 
-static int on_file_control(sqlite3_file *file, int op, void *arg)
-{
+static int on_file_control(sqlite3_file *file, int op, void *arg) {
     (void)arg;
     return op == FCNTL_FLUSH ? flush((struct file *)file) : SQLITE_NOTFOUND;
 }
 
-static int nothing(sqlite3_file *file, int level)
-{
+static int nothing(sqlite3_file *file, int level) {
     (void)file;
     (void)level;
     return SQLITE_OK;
 }
 
-static int not_reserved(sqlite3_file *file, int *ret)
-{
+static int not_reserved(sqlite3_file *file, int *ret) {
     (void)file;
     *ret = 0;
     return SQLITE_OK;
 }
 
-static int plain(sqlite3_file *file)
-{
+static int plain(sqlite3_file *file) {
     (void)file;
     return 0;
 }
@@ -162,8 +151,7 @@ static const sqlite3_io_methods methods = {
 };
 
 static int on_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
-                   int *ret_flags)
-{
+                   int *ret_flags) {
     struct file *f = (struct file *)file;
 
     (void)vfs;
@@ -189,16 +177,14 @@ static int on_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int f
 }
 
 /* No side file of a new file exists, and none is to be removed. */
-static int on_delete(sqlite3_vfs *vfs, const char *name, int sync)
-{
+static int on_delete(sqlite3_vfs *vfs, const char *name, int sync) {
     (void)vfs;
     (void)name;
     (void)sync;
     return SQLITE_OK;
 }
 
-static int on_access(sqlite3_vfs *vfs, const char *name, int flags, int *ret)
-{
+static int on_access(sqlite3_vfs *vfs, const char *name, int flags, int *ret) {
     (void)vfs;
     (void)name;
     (void)flags;
@@ -206,16 +192,14 @@ static int on_access(sqlite3_vfs *vfs, const char *name, int flags, int *ret)
     return SQLITE_OK;
 }
 
-static int on_last_error(sqlite3_vfs *vfs, int size, char *text)
-{
+static int on_last_error(sqlite3_vfs *vfs, int size, char *text) {
     (void)vfs;
     (void)size;
     (void)text;
     return last_errno;
 }
 
-int bk__sqlite_sink_register(sqlite3_vfs *system)
-{
+int bk__sqlite_sink_register(sqlite3_vfs *system) {
     sink_vfs = *system;
     sink_vfs.zName = BK__VFS_SINK;
     sink_vfs.szOsFile = (int)sizeof(struct file);
@@ -227,7 +211,6 @@ int bk__sqlite_sink_register(sqlite3_vfs *system)
     return sqlite3_vfs_register(&sink_vfs, 0);
 }
 
-int bk__sqlite_sink_flush(sqlite3 *db)
-{
+int bk__sqlite_sink_flush(sqlite3 *db) {
     return sqlite3_file_control(db, "main", FCNTL_FLUSH, NULL);
 }

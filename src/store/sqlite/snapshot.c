@@ -23,8 +23,7 @@ struct bounds {
     int64_t wal_limit;
 };
 
-static void set_bounds(struct bounds *ret, struct bk__sqlite *sqlite)
-{
+static void set_bounds(struct bounds *ret, struct bk__sqlite *sqlite) {
     const struct bk__config *config = bk__job_config(sqlite->link.job);
 
     ret->sqlite = sqlite;
@@ -35,30 +34,30 @@ static void set_bounds(struct bounds *ret, struct bk__sqlite *sqlite)
 }
 
 /* While we read, the host's checkpoints cannot reset its WAL; this keeps that in bounds. */
-static int within(void *context)
-{
+static int within(void *context) {
     struct bounds *b = context;
     const char *path = b->sqlite->link.path;
 
     if (bk__job_mono(b->sqlite->link.job) > b->end_ms) {
-        return bk__fail(BK_EBUSY,
-                        DOING " %s: the snapshot took longer than %lld ms. The database is as it "
-                              "was before. Raise snapshot.limit, or look why the disk is slow.",
-                        path, (long long)b->limit_ms);
+        return bk__fail(
+            BK_EBUSY,
+            DOING " %s: the snapshot took longer than %lld ms. The database is as it "
+                  "was before. Raise snapshot.limit, or look why the disk is slow.",
+            path, (long long)b->limit_ms);
     }
     if (bk__sqlite_wal_bytes(b->sqlite) > b->wal_bytes) {
-        return bk__fail(BK_EBUSY,
-                        DOING " %s: its WAL grew by more than %lld MB during the snapshot. The "
-                              "database is as it was before. Try again when the bot writes less, "
-                              "or raise snapshot.wal.limit.",
-                        path, (long long)b->wal_limit);
+        return bk__fail(
+            BK_EBUSY,
+            DOING " %s: its WAL grew by more than %lld MB during the snapshot. The "
+                  "database is as it was before. Try again when the bot writes less, "
+                  "or raise snapshot.wal.limit.",
+            path, (long long)b->wal_limit);
     }
     return 0;
 }
 
 /* Opens the read transaction and says how large the state it sees is. */
-static int hold(struct bk__sqlite *sqlite, struct bk__image *ret)
-{
+static int hold(struct bk__sqlite *sqlite, struct bk__image *ret) {
     struct bk__link *link = &sqlite->link;
     int64_t ignored, page_size, pages;
     int rc;
@@ -78,7 +77,8 @@ static int hold(struct bk__sqlite *sqlite, struct bk__image *ret)
     }
     if (pages == 0) {
         return bk__fail(BK_ECORRUPT,
-                        DOING " %s: it is empty, not even a schema is in it. Nothing was made.",
+                        DOING
+                        " %s: it is empty, not even a schema is in it. Nothing was made.",
                         link->path);
     }
     ret->page_size = (int)page_size;
@@ -88,8 +88,7 @@ static int hold(struct bk__sqlite *sqlite, struct bk__image *ret)
 }
 
 static int copy_into(struct bk__sqlite *sqlite, struct bk__link *target,
-                     const struct bk__image *image)
-{
+                     const struct bk__image *image) {
     struct bk__reader reader = {.job = sqlite->link.job};
     struct bounds bounds;
     struct bk__copy copy = {
@@ -117,24 +116,24 @@ static int copy_into(struct bk__sqlite *sqlite, struct bk__link *target,
     return rc == SQLITE_OK ? 0 : bk__link_fail(target, rc, "cannot write");
 }
 
-static int check_size(const char *path, const struct bk__image *image)
-{
+static int check_size(const char *path, const struct bk__image *image) {
     int64_t size = bk__file_size_of(path);
 
     if (size < 0) {
         return bk__fail_errno((int)size, "cannot look at the snapshot", path, NULL);
     }
     if (size != image->bytes) {
-        return bk__fail(BK_EIO,
-                        "the snapshot %s has %lld bytes instead of %lld. The database is as it "
-                        "was before. Check the disk of the backup folder.",
-                        path, (long long)size, (long long)image->bytes);
+        return bk__fail(
+            BK_EIO,
+            "the snapshot %s has %lld bytes instead of %lld. The database is as it "
+            "was before. Check the disk of the backup folder.",
+            path, (long long)size, (long long)image->bytes);
     }
     return 0;
 }
 
-int bk__sqlite_snapshot(struct bk__store *store, const char *path, struct bk__image *ret)
-{
+int bk__sqlite_snapshot(struct bk__store *store, const char *path,
+                        struct bk__image *ret) {
     struct bk__sqlite *sqlite = (struct bk__sqlite *)store;
     struct bk__image image = {0};
     struct bk__link target = {0};

@@ -10,7 +10,8 @@
 
 #include <core/job.h>
 
-#define FCNTL_READER 0x626b01 /* hangs a struct bk__reader onto the file; SQLite leaves > 100 */
+#define FCNTL_READER                                                                     \
+    0x626b01 /* hangs a struct bk__reader onto the file; SQLite leaves > 100 */
 #define WINDOW_FIRST (16 * 1024)
 #define WINDOW_MOST (512 * 1024)
 #define GAP_MOST (64 * 1024) /* pages that were read from the WAL leave gaps this small */
@@ -33,13 +34,11 @@ static sqlite3_vfs *system_vfs;
 static sqlite3_vfs read_vfs;
 static int registered;
 
-static sqlite3_file *below(sqlite3_file *file)
-{
+static sqlite3_file *below(sqlite3_file *file) {
     return ((struct file *)file)->system;
 }
 
-static int on_close(sqlite3_file *file)
-{
+static int on_close(sqlite3_file *file) {
     struct file *f = (struct file *)file;
 
     free(f->ahead);
@@ -48,8 +47,7 @@ static int on_close(sqlite3_file *file)
 }
 
 /* Fills the buffer from where the wanted bytes begin. Anything odd is left to the plain read. */
-static bool fill(struct file *f, int amount, sqlite3_int64 at)
-{
+static bool fill(struct file *f, int amount, sqlite3_int64 at) {
     bool sequential = at >= f->next && at <= f->next + GAP_MOST;
     sqlite3_int64 end, size;
 
@@ -78,8 +76,7 @@ static bool fill(struct file *f, int amount, sqlite3_int64 at)
 }
 
 /* A job that is cancelled ends a walk through a large file at the next page. */
-static int account(struct file *f, int amount)
-{
+static int account(struct file *f, int amount) {
     struct bk__reader *r = f->reader;
 
     r->done += amount;
@@ -88,7 +85,8 @@ static int account(struct file *f, int amount)
     }
     f->check_at = r->done + CHECK_EVERY;
     if (r->phase != NULL) {
-        bk__job_progress(r->job, r->phase, r->done < r->total ? r->done : r->total, r->total);
+        bk__job_progress(r->job, r->phase, r->done < r->total ? r->done : r->total,
+                         r->total);
     }
     if (bk__job_check(r->job) != 0) {
         f->check_at = 0; /* and so does each read after this one */
@@ -97,8 +95,7 @@ static int account(struct file *f, int amount)
     return SQLITE_OK;
 }
 
-static int read_ahead(struct file *f, void *into, int amount, sqlite3_int64 at)
-{
+static int read_ahead(struct file *f, void *into, int amount, sqlite3_int64 at) {
     bool hit = at >= f->at && at + amount <= f->at + f->size;
 
     if (!hit && !fill(f, amount, at)) {
@@ -108,8 +105,7 @@ static int read_ahead(struct file *f, void *into, int amount, sqlite3_int64 at)
     return SQLITE_OK;
 }
 
-static int on_read(sqlite3_file *file, void *into, int amount, sqlite3_int64 at)
-{
+static int on_read(sqlite3_file *file, void *into, int amount, sqlite3_int64 at) {
     struct file *f = (struct file *)file;
     unsigned char *bytes = into;
     int rc;
@@ -132,8 +128,7 @@ static int on_read(sqlite3_file *file, void *into, int amount, sqlite3_int64 at)
     return rc;
 }
 
-static int hang(struct file *f, struct bk__reader *reader)
-{
+static int hang(struct file *f, struct bk__reader *reader) {
     f->reader = reader;
     f->size = f->next = 0;
     f->window = WINDOW_FIRST;
@@ -153,76 +148,63 @@ static int hang(struct file *f, struct bk__reader *reader)
     return SQLITE_OK;
 }
 
-static int on_file_control(sqlite3_file *file, int op, void *arg)
-{
+static int on_file_control(sqlite3_file *file, int op, void *arg) {
     if (op == FCNTL_READER) {
         return hang((struct file *)file, arg);
     }
     return below(file)->pMethods->xFileControl(below(file), op, arg);
 }
 
-static int on_write(sqlite3_file *file, const void *bytes, int amount, sqlite3_int64 at)
-{
+static int on_write(sqlite3_file *file, const void *bytes, int amount, sqlite3_int64 at) {
     return below(file)->pMethods->xWrite(below(file), bytes, amount, at);
 }
 
-static int on_truncate(sqlite3_file *file, sqlite3_int64 size)
-{
+static int on_truncate(sqlite3_file *file, sqlite3_int64 size) {
     return below(file)->pMethods->xTruncate(below(file), size);
 }
 
-static int on_sync(sqlite3_file *file, int flags)
-{
+static int on_sync(sqlite3_file *file, int flags) {
     return below(file)->pMethods->xSync(below(file), flags);
 }
 
-static int on_file_size(sqlite3_file *file, sqlite3_int64 *ret)
-{
+static int on_file_size(sqlite3_file *file, sqlite3_int64 *ret) {
     return below(file)->pMethods->xFileSize(below(file), ret);
 }
 
-static int on_lock(sqlite3_file *file, int level)
-{
+static int on_lock(sqlite3_file *file, int level) {
     return below(file)->pMethods->xLock(below(file), level);
 }
 
-static int on_unlock(sqlite3_file *file, int level)
-{
+static int on_unlock(sqlite3_file *file, int level) {
     return below(file)->pMethods->xUnlock(below(file), level);
 }
 
-static int on_check_reserved(sqlite3_file *file, int *ret)
-{
+static int on_check_reserved(sqlite3_file *file, int *ret) {
     return below(file)->pMethods->xCheckReservedLock(below(file), ret);
 }
 
-static int on_sector_size(sqlite3_file *file)
-{
+static int on_sector_size(sqlite3_file *file) {
     return below(file)->pMethods->xSectorSize(below(file));
 }
 
-static int on_characteristics(sqlite3_file *file)
-{
+static int on_characteristics(sqlite3_file *file) {
     return below(file)->pMethods->xDeviceCharacteristics(below(file));
 }
 
-static int on_shm_map(sqlite3_file *file, int page, int size, int extend, void volatile **ret)
-{
+static int on_shm_map(sqlite3_file *file, int page, int size, int extend,
+                      void volatile **ret) {
     return below(file)->pMethods->xShmMap(below(file), page, size, extend, ret);
 }
 
-static int on_shm_lock(sqlite3_file *file, int offset, int n, int flags)
-{
+static int on_shm_lock(sqlite3_file *file, int offset, int n, int flags) {
     return below(file)->pMethods->xShmLock(below(file), offset, n, flags);
 }
 
-static void on_shm_barrier(sqlite3_file *file)
-{
+static void on_shm_barrier(sqlite3_file *file) {
     below(file)->pMethods->xShmBarrier(below(file));
 }
 
-static int on_shm_unmap(sqlite3_file *file, int remove)
-{
+static int on_shm_unmap(sqlite3_file *file, int remove) {
     return below(file)->pMethods->xShmUnmap(below(file), remove);
 }
 
@@ -238,8 +220,7 @@ static const sqlite3_io_methods methods = METHODS(2);
 static const sqlite3_io_methods methods_no_shm = METHODS(1);
 
 static int on_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
-                   int *ret_flags)
-{
+                   int *ret_flags) {
     struct file *f = (struct file *)file;
     int rc;
 
@@ -251,14 +232,14 @@ static int on_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int f
     f->system = (sqlite3_file *)(f + 1);
     rc = system_vfs->xOpen(system_vfs, name, f->system, flags, ret_flags);
     if (f->system->pMethods != NULL) {
-        bool shm = f->system->pMethods->iVersion >= 2 && f->system->pMethods->xShmMap != NULL;
+        bool shm =
+            f->system->pMethods->iVersion >= 2 && f->system->pMethods->xShmMap != NULL;
         f->base.pMethods = shm ? &methods : &methods_no_shm;
     }
     return rc;
 }
 
-static void initialize(void)
-{
+static void initialize(void) {
     /* Paths are paths: a database called "file:x" is no URI unless we say so. Our connections
        are used by one thread each; SQLite's own books need no counting. */
     sqlite3_config(SQLITE_CONFIG_URI, 0);
@@ -283,15 +264,13 @@ static void initialize(void)
     }
 }
 
-int bk__sqlite_vfs(void)
-{
+int bk__sqlite_vfs(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
     pthread_once(&once, initialize);
     return registered;
 }
 
-int bk__sqlite_read(sqlite3 *db, struct bk__reader *reader)
-{
+int bk__sqlite_read(sqlite3 *db, struct bk__reader *reader) {
     return sqlite3_file_control(db, "main", FCNTL_READER, reader);
 }

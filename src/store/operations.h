@@ -1,0 +1,12 @@
+/*
+ * The store room's operations, for the table in api/tables.c. What a store is stands in store.h.
+ */
+#ifndef BK_STORE_OPERATIONS_H
+#define BK_STORE_OPERATIONS_H
+
+#include <core/operation.h>
+
+/* store.probe; a NULL name ends it. */
+extern const struct bk__operation bk__store_operations[];
+
+#endif

@@ -1,0 +1,111 @@
+/*
+ * One statement with parameters and rows as JSON, for the few tables that botkeep keeps in the bot's
+ * database. Not for scripts: script.c. Migrate calls it through store.h.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <base/json.h>
+#include <base/text.h>
+#include <core/error.h>
+
+#define DOING "cannot query"
+
+static int bind(sqlite3_stmt *statement, int place, struct json_object *value) {
+    switch (json_object_get_type(value)) {
+    case json_type_null:
+        return sqlite3_bind_null(statement, place);
+    case json_type_boolean:
+        return sqlite3_bind_int(statement, place, json_object_get_boolean(value));
+    case json_type_int:
+        return sqlite3_bind_int64(statement, place, json_object_get_int64(value));
+    case json_type_double:
+        return sqlite3_bind_double(statement, place, json_object_get_double(value));
+    default:
+        return sqlite3_bind_text(statement, place, json_object_get_string(value), -1,
+                                 SQLITE_TRANSIENT);
+    }
+}
+
+static int bind_all(sqlite3_stmt *statement, struct json_object *parameters) {
+    size_t count = parameters == NULL ? 0 : json_object_array_length(parameters);
+    size_t i;
+    int rc = SQLITE_OK;
+
+    for (i = 0; i < count && rc == SQLITE_OK; i++) {
+        rc = bind(statement, (int)i + 1, json_object_array_get_idx(parameters, i));
+    }
+    return rc;
+}
+
+static bool add_column(sqlite3_stmt *statement, int column, struct json_object *row) {
+    const char *name = sqlite3_column_name(statement, column);
+
+    switch (sqlite3_column_type(statement, column)) {
+    case SQLITE_INTEGER:
+        return bk__json_add_int(row, name, sqlite3_column_int64(statement, column));
+    case SQLITE_FLOAT:
+        return bk__json_add_number(row, name, sqlite3_column_double(statement, column));
+    case SQLITE_NULL:
+        return bk__json_add_text(row, name, NULL);
+    default:
+        return bk__json_add_text(row, name,
+                                 (const char *)sqlite3_column_text(statement, column));
+    }
+}
+
+static bool add_row(sqlite3_stmt *statement, struct json_object *rows) {
+    struct json_object *row = bk__json_object();
+    int columns = sqlite3_column_count(statement);
+    int i;
+
+    if (row == NULL) {
+        return false;
+    }
+    for (i = 0; i < columns; i++) {
+        if (!add_column(statement, i, row)) {
+            json_object_put(row);
+            return false;
+        }
+    }
+    return bk__json_append(rows, row);
+}
+
+int bk__sqlite_query(struct bk__store *store, const char *sql,
+                     struct json_object *parameters, struct json_object *ret_rows) {
+    struct bk__link *link = &((struct bk__sqlite *)store)->link;
+    sqlite3_stmt *statement = NULL;
+    int code;
+    int rc = sqlite3_prepare_v2(link->db, sql, -1, &statement, NULL);
+
+    if (rc == SQLITE_OK) {
+        rc = bind_all(statement, parameters);
+    }
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(statement);
+    }
+    while (rc == SQLITE_ROW) {
+        if (ret_rows != NULL && !add_row(statement, ret_rows)) {
+            rc = SQLITE_NOMEM;
+            break;
+        }
+        rc = sqlite3_step(statement);
+    }
+    code = rc == SQLITE_DONE ? 0 : bk__link_fail(link, rc, DOING);
+    sqlite3_finalize(statement);
+    return code;
+}
+
+bool bk__sqlite_has_table(struct bk__store *store, const char *table) {
+    struct bk__link *link = &((struct bk__sqlite *)store)->link;
+    int64_t one = 0;
+    char *sql = sqlite3_mprintf("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND "
+                                "name = %Q COLLATE NOCASE",
+                                table);
+    bool found = sql != NULL && bk__link_int(link, sql, &one) == SQLITE_OK && one == 1;
+
+    sqlite3_free(sql);
+    return found;
+}

@@ -1,0 +1,220 @@
+/*
+ * A script of SQL, statement by statement, split by SQLite's own parser. Not which scripts run, nor
+ * their transaction: migrate and transaction.c. Migrate calls it through store.h.
+ */
+#include "internal.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <core/error.h>
+#include <core/job.h>
+
+/* Where a script is, and what its statements may not do. */
+struct run {
+    struct bk__link *link;
+    const char *begin;   /* of the whole script */
+    const char *at;      /* of the present statement's first token */
+    const char *counted; /* lines are counted up to here */
+    int line;
+    int statement;
+    bool in_transaction;
+    const char *refused; /* why the authorizer said no, NULL: it did not */
+};
+
+static const char *refusal(const struct run *run, int action, const char *argument) {
+    if (action == SQLITE_TRANSACTION && run->in_transaction) {
+        return "a migration must not BEGIN, COMMIT or ROLLBACK: the whole file already "
+               "runs in "
+               "one transaction";
+    }
+    /* VACUUM attaches a file without a name. */
+    if ((action == SQLITE_ATTACH && (argument == NULL || *argument != '\0')) ||
+        action == SQLITE_DETACH) {
+        return "a migration must not ATTACH, DETACH or VACUUM INTO: it works on the "
+               "bot's "
+               "database alone";
+    }
+    return NULL;
+}
+
+static int on_authorize(void *context, int action, const char *first, const char *second,
+                        const char *database, const char *trigger) {
+    struct run *run = context;
+    const char *why = refusal(run, action, first);
+
+    (void)second;
+    (void)database;
+    (void)trigger;
+    if (why == NULL) {
+        return SQLITE_OK;
+    }
+    run->refused = why;
+    return SQLITE_DENY;
+}
+
+/* Over blanks, comments and empty statements to the first token of the next statement. */
+static const char *first_token(const char *sql) {
+    for (;;) {
+        const char *end;
+
+        sql += strspn(sql, " \t\r\n\f\v;");
+        if (sql[0] == '-' && sql[1] == '-') {
+            sql += strcspn(sql, "\n");
+        } else if (sql[0] == '/' && sql[1] == '*') {
+            end = strstr(sql + 2, "*/");
+            sql = end == NULL ? sql + strlen(sql) : end + 2;
+        } else {
+            return sql;
+        }
+    }
+}
+
+static int line_of(struct run *run, const char *place) {
+    int line = run->line;
+    const char *c;
+
+    for (c = run->counted; c < place; c++) {
+        line += *c == '\n';
+    }
+    return line;
+}
+
+/* The statement's beginning on one line, cut between characters. */
+static void quote(const char *from, char *ret, size_t size) {
+    size_t n = 0;
+
+    while (from[n] != '\0' && n < size - 1) {
+        ret[n] = iscntrl((unsigned char)from[n]) ? ' ' : from[n];
+        n++;
+    }
+    if (from[n] != '\0') {
+        while (n > 0 && ((unsigned char)from[n] & 0xc0) == 0x80) {
+            n--;
+        }
+    }
+    ret[n] = '\0';
+}
+
+static int fail_statement(struct run *run, struct bk__script_error *ret) {
+    return bk__fail(
+        BK_EMIGRATION,
+        "statement %d at line %d failed: %s. What ran in its transaction was rolled "
+        "back. Correct the file and run it again.",
+        run->statement, run->line, ret->why);
+}
+
+/* Fills *ret and gives the error; rc is SQLite's, why replaces SQLite's message. */
+static int failed(struct run *run, int rc, const char *why,
+                  struct bk__script_error *ret) {
+    int offset = why == NULL ? sqlite3_error_offset(run->link->db) : -1;
+    int primary = rc & 0xff;
+
+    ret->line = run->line;
+    ret->statement = run->statement;
+    quote(run->at, ret->text, sizeof(ret->text));
+    if (why == NULL) {
+        why = run->refused != NULL ? run->refused : sqlite3_errmsg(run->link->db);
+    }
+    if (offset > 0 && line_of(run, run->at + offset) != run->line) {
+        snprintf(ret->why, sizeof(ret->why), "%s (at line %d)", why,
+                 line_of(run, run->at + offset));
+    } else {
+        snprintf(ret->why, sizeof(ret->why), "%s", why);
+    }
+    if (primary == SQLITE_ERROR || primary == SQLITE_CONSTRAINT ||
+        primary == SQLITE_AUTH || primary == SQLITE_MISMATCH ||
+        primary == SQLITE_TOOBIG || primary == SQLITE_RANGE || primary == SQLITE_ABORT ||
+        primary == SQLITE_MISUSE) {
+        return bk__job_check(run->link->job) != 0 ? BK_ECANCELLED
+                                                  : fail_statement(run, ret);
+    }
+    return bk__link_fail(run->link, rc, "cannot migrate");
+}
+
+static int run_one(struct run *run, const char **ret_tail,
+                   struct bk__script_error *ret_error) {
+    sqlite3_stmt *statement = NULL;
+    int rc;
+
+    run->refused = NULL;
+    rc = sqlite3_prepare_v2(run->link->db, run->at, -1, &statement, ret_tail);
+    if (rc == SQLITE_OK && statement == NULL) {
+        return 0;
+    }
+    while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+        rc = sqlite3_step(statement);
+    }
+    if (rc != SQLITE_DONE) {
+        int code = failed(run, rc, NULL, ret_error);
+        sqlite3_finalize(statement);
+        return code;
+    }
+    sqlite3_finalize(statement);
+    if (run->in_transaction && sqlite3_get_autocommit(run->link->db) != 0) {
+        return failed(run, SQLITE_ERROR,
+                      "the statement ended the migration's transaction", ret_error);
+    }
+    return 0;
+}
+
+static int run_all(struct run *run, struct bk__script_error *ret_error) {
+    int64_t size = (int64_t)strlen(run->begin);
+    const char *tail = run->begin;
+    int code = 0;
+
+    while (code == 0) {
+        code = bk__job_check(run->link->job);
+        run->at = first_token(tail);
+        if (code != 0 || *run->at == '\0') {
+            break;
+        }
+        run->line = line_of(run, run->at);
+        run->counted = run->at;
+        run->statement++;
+        bk__job_progress(run->link->job, "script", run->at - run->begin, size);
+        code = run_one(run, &tail, ret_error);
+    }
+    if (code == 0 && !run->in_transaction && sqlite3_get_autocommit(run->link->db) == 0) {
+        code = failed(run, SQLITE_ERROR,
+                      "the script ends inside a transaction that it began", ret_error);
+    }
+    return code;
+}
+
+/* What a script may have set on our connection. */
+static void put_back(struct bk__link *link, bool keys, bool in_transaction) {
+    sqlite3_set_authorizer(link->db, NULL, NULL);
+    sqlite3_wal_autocheckpoint(link->db, 0);
+    if (!in_transaction) {
+        sqlite3_progress_handler(link->db, 0, NULL, NULL);
+        if (sqlite3_get_autocommit(link->db) == 0) {
+            bk__link_exec(link, "ROLLBACK");
+        }
+        bk__link_exec(link,
+                      keys ? "PRAGMA foreign_keys = ON" : "PRAGMA foreign_keys = OFF");
+        bk__link_guard(link);
+    }
+}
+
+int bk__sqlite_script(struct bk__store *store, const char *sql, bool in_transaction,
+                      struct bk__script_error *ret_error) {
+    struct bk__sqlite *sqlite = (struct bk__sqlite *)store;
+    struct run run = {.link = &sqlite->link, .line = 1, .in_transaction = in_transaction};
+    int64_t keys = 0;
+    int code;
+
+    assert(in_transaction == sqlite->ours);
+    memset(ret_error, 0, sizeof(*ret_error));
+    if (strncmp(sql, "\xef\xbb\xbf", 3) == 0) {
+        sql += 3; /* a byte order mark, as some editors leave it */
+    }
+    run.begin = run.counted = sql;
+    bk__link_int(&sqlite->link, "PRAGMA foreign_keys", &keys);
+    sqlite3_set_authorizer(sqlite->link.db, on_authorize, &run);
+    code = run_all(&run, ret_error);
+    put_back(&sqlite->link, keys != 0, in_transaction);
+    return code;
+}

@@ -2,7 +2,7 @@
  * Walks /proc/PID/fd by stat(), which follows the links without opening the files behind them.
  * Not for other users' processes or other PID namespaces: file locks are asked besides.
  */
-#include "holder.h"
+#include <os/holder.h>
 
 #include <dirent.h>
 #include <fcntl.h>

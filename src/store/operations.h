@@ -1,5 +1,6 @@
 /*
- * The store room's operations, for the table in api/tables.c. What a store is stands in store.h.
+ * The store room's operations, for the table in api/tables.c.
+ * Not what a store is: that stands in store.h.
  */
 #ifndef BK_STORE_OPERATIONS_H
 #define BK_STORE_OPERATIONS_H

@@ -2,7 +2,7 @@
  * Which driver looks after the option "database", opening through it, and the operation
  * store.probe. Not a driver itself. Features open the store here.
  */
-#include "store.h"
+#include <store/store.h>
 
 #include <stdlib.h>
 

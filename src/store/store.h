@@ -51,7 +51,8 @@ struct bk__store_driver {
     int (*restore)(struct bk__store *store, const char *image_path);
 
     /* Transactions for migrations. begin takes the write lock (waits busy.wait, cancellable) with
-       foreign keys off when asked, commit checks foreign keys when they were on before. */
+       foreign keys off; commit looks whether more of them are broken than before. After a commit
+       that failed the transaction has been rolled back. */
     int (*begin)(struct bk__store *store);
     int (*commit)(struct bk__store *store);    /* BK_EMIGRATION: foreign keys violated */
     void (*rollback)(struct bk__store *store); /* no error when there is no transaction */

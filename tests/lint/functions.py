@@ -5,6 +5,9 @@ import statistics
 
 from sources import c_files, functions
 
+# Callbacks whose parameters another library lays down (here sqlite3_set_authorizer).
+PRESCRIBED = {'on_authorize'}
+
 
 def check():
     ours = [f for path in c_files('src') for f in functions(path)]
@@ -15,7 +18,7 @@ def check():
         place % (f.path, f.line, f.name) + 'has %d lines' % f.lines for f in every if f.lines > 100]
     yield 'no function of C takes more than 5 parameters', [
         place % (f.path, f.line, f.name) + 'takes %d' % f.parameters
-        for f in every if f.parameters > 5]
+        for f in every if f.parameters > 5 and f.name not in PRESCRIBED]
     lengths = sorted(f.lines for f in ours) or [0]
     median = statistics.median(lengths)
     yield ('the median of %d functions in src is %g lines' % (len(ours), median),

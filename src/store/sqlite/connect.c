@@ -3,7 +3,7 @@
  * for locks only as long as they may, and stop when the job is cancelled. Not the checks of
  * the option's path: driver.c has them. Every file of the driver uses it.
  */
-#include "internal.h"
+#include <store/sqlite/internal.h>
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * progress and cancel. Which of the two is the bot's database is the caller's business: snapshot.c
  * and restore.c.
  */
-#include "internal.h"
+#include <store/sqlite/internal.h>
 
 #include <core/job.h>
 

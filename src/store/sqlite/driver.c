@@ -2,7 +2,7 @@
  * The SQLite driver's table, and opening the option's path: what is no usable database is told apart
  * here, by stat() and by reading page 1, before anything is done to it. Called through store.h.
  */
-#include "sqlite.h"
+#include <store/sqlite/sqlite.h>
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * SQLite's result codes as ours, with texts that say what happened, that the data is safe, and what
  * to do next. Not for scripts of migrations, which carry their own. The driver's files call it.
  */
-#include "internal.h"
+#include <store/sqlite/internal.h>
 
 #include <errno.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  * Foreign keys around a migration: they are off inside it, so what it broke is looked for before
  * the commit. What was broken before is not its fault. transaction.c calls it.
  */
-#include "internal.h"
+#include <store/sqlite/internal.h>
 
 #include <stdio.h>
 

@@ -2,7 +2,7 @@
  * The quick look at a database for health: one page read, sizes, and whether the path still leads
  * to the open file. It changes nothing and never creates a file. The operation store.probe.
  */
-#include "internal.h"
+#include <store/sqlite/internal.h>
 
 #include <string.h>
 

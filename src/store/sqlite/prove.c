@@ -3,7 +3,7 @@
  * comparison with anything: the manifest's business. Only for files that nobody has open. Backup
  * calls it.
  */
-#include "internal.h"
+#include <store/sqlite/internal.h>
 
 #include <stdio.h>
 #include <string.h>

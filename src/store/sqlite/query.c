@@ -2,7 +2,7 @@
  * One statement with parameters and rows as JSON, for the few tables that botkeep keeps in the bot's
  * database. Not for scripts: script.c. Migrate calls it through store.h.
  */
-#include "internal.h"
+#include <store/sqlite/internal.h>
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  * A file put in the place of a database that cannot be opened, or that nobody has open; what was
  * there is set aside. Killed at any point, old or new is there. Not the ordinary restore: restore.c.
  */
-#include "internal.h"
+#include <store/sqlite/internal.h>
 
 #include <errno.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
  * on and see the restored rows. Not for a database that cannot be opened: replace.c. Backup calls
  * it.
  */
-#include "internal.h"
+#include <store/sqlite/internal.h>
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
  * A script of SQL, statement by statement, split by SQLite's own parser. Not which scripts run, nor
  * their transaction: migrate and transaction.c. Migrate calls it through store.h.
  */
-#include "internal.h"
+#include <store/sqlite/internal.h>
 
 #include <assert.h>
 #include <ctype.h>

@@ -2,7 +2,7 @@
  * A VFS for one purpose: a new file that our SQLite fills from front to back. It gathers pages into
  * large writes; there are no locks, no journal and no fsync. Only snapshots are written with it.
  */
-#include "internal.h"
+#include <store/sqlite/internal.h>
 
 #include <errno.h>
 #include <fcntl.h>

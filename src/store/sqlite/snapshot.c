@@ -2,7 +2,7 @@
  * The whole database under one read transaction into a new file. In WAL mode nobody waits for it;
  * in the other modes the bot's writers wait until it is done. Backup calls it.
  */
-#include "internal.h"
+#include <store/sqlite/internal.h>
 
 #include <string.h>
 

@@ -2,10 +2,10 @@
  * The transaction around migrations: the write lock first, foreign keys off inside and looked at
  * before the commit. Not the scripts themselves: script.c. Migrate calls it.
  */
-#include "internal.h"
+#include <store/sqlite/internal.h>
 
 #include <core/error.h>
-#include <json-c/json.h>
+#include <base/json.h>
 
 #define DOING "cannot migrate"
 

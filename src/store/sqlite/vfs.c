@@ -2,7 +2,7 @@
  * The VFS of our connections: the system's own, plus read-ahead and cancel for long sequential
  * reads. Not a lock or a write is changed on the way. connect.c opens databases and images with it.
  */
-#include "internal.h"
+#include <store/sqlite/internal.h>
 
 #include <pthread.h>
 #include <stdlib.h>

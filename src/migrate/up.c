@@ -216,10 +216,10 @@ static int lock(struct bk__batch *b) {
     if (fd == -EWOULDBLOCK) {
         bk__job_log(b->job, "info", "Another process is migrating; waiting for it");
     }
-    while (fd == -EWOULDBLOCK && bk__job_check(b->job) == 0) {
+    while (fd == -EWOULDBLOCK) {
         fd = bk__file_lock(path, INT_MAX, bk__job_cancel_flag(b->job));
     }
-    if (fd == -EWOULDBLOCK) {
+    if (fd == -ECANCELED) {
         fd = bk__job_check(b->job);
     } else if (fd < 0) {
         fd = bk__fail_errno(fd, "cannot lock the migrations", path, NULL);

@@ -1,0 +1,5 @@
+-- note
+-- migrate:up transaction:false
+VACUUM;
+-- migrate:down
+DROP TABLE a;

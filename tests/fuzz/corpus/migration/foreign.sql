@@ -1,0 +1,2 @@
+/* x */ -- migrate:up
+-- +goose Up

@@ -27,7 +27,7 @@ static int leave(void **state) {
 
 static int scan(void) {
     bk__files_free(&files);
-    return bk__files_scan(sandbox_path(""), &files);
+    return bk__files_scan(sandbox_path("%s", ""), &files);
 }
 
 static void assert_refused(int code, const char *word) {

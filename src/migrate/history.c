@@ -97,11 +97,12 @@ static int read_format(struct bk__store *store, int64_t *ret_format) {
         "SELECT max(format) AS format FROM (SELECT format FROM botkeep_migrations "
         "UNION ALL SELECT format FROM botkeep_migration_log) AS rows_of_both";
     *ret_format = 0;
-    if (!store->driver->has_table(store, "botkeep_migrations")) {
-        return 0;
+    int rc = store->driver->has_table(store, "botkeep_migrations");
+    if (rc <= 0) {
+        return rc;
     }
     struct json_object *rows = bk__json_list();
-    int rc = rows ? query(store, sql, rows) : bk__fail_memory();
+    rc = rows ? query(store, sql, rows) : bk__fail_memory();
     if (rc == 0) {
         *ret_format = bk__json_int(json_object_array_get_idx(rows, 0), "format", FORMAT);
     }

@@ -62,7 +62,8 @@ struct bk__store_driver {
        list of objects, may be NULL) are appended to ret_rows. */
     int (*query)(struct bk__store *store, const char *sql, struct json_object *parameters,
                  struct json_object *ret_rows);
-    bool (*has_table)(struct bk__store *store, const char *table);
+    /* 1, 0 or an error: a history that cannot be read must not look like none. */
+    int (*has_table)(struct bk__store *store, const char *table);
 
     /* --- on files that are nobody's live store --------------------------------------------- */
 

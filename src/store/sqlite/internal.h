@@ -122,7 +122,7 @@ int bk__sqlite_script(struct bk__store *store, const char *sql, bool in_transact
                       struct bk__script_error *ret_error);
 int bk__sqlite_query(struct bk__store *store, const char *sql,
                      struct json_object *parameters, struct json_object *ret_rows);
-bool bk__sqlite_has_table(struct bk__store *store, const char *table);
+int bk__sqlite_has_table(struct bk__store *store, const char *table);
 int bk__sqlite_prove(struct bk__job *job, const char *image_path,
                      struct json_object *ret_report);
 int bk__sqlite_replace(struct bk__job *job, const char *database, const char *image_path,

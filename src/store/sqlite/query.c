@@ -98,14 +98,14 @@ int bk__sqlite_query(struct bk__store *store, const char *sql,
     return code;
 }
 
-bool bk__sqlite_has_table(struct bk__store *store, const char *table) {
+int bk__sqlite_has_table(struct bk__store *store, const char *table) {
     struct bk__link *link = &((struct bk__sqlite *)store)->link;
-    int64_t one = 0;
-    char *sql = sqlite3_mprintf("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND "
-                                "name = %Q COLLATE NOCASE",
+    int64_t count = 0;
+    char *sql = sqlite3_mprintf("SELECT count(*) FROM sqlite_schema WHERE type = 'table' "
+                                "AND name = %Q COLLATE NOCASE",
                                 table);
-    bool found = sql != NULL && bk__link_int(link, sql, &one) == SQLITE_OK && one == 1;
+    int rc = sql == NULL ? SQLITE_NOMEM : bk__link_int(link, sql, &count);
 
     sqlite3_free(sql);
-    return found;
+    return rc == SQLITE_OK ? count > 0 : bk__link_fail(link, rc, DOING);
 }

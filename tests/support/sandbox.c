@@ -50,8 +50,8 @@ const char *sandbox_dir(void) {
 }
 
 const char *sandbox_path(const char *format, ...) {
-    static char paths[8][1024];
-    static unsigned next;
+    static _Thread_local char paths[8][1024];
+    static _Thread_local unsigned next;
     char *path = paths[next++ % 8];
     va_list args;
     int size = snprintf(path, sizeof paths[0], "%s/", folder);

@@ -14,7 +14,8 @@
 int sandbox_setup(void **state);
 int sandbox_teardown(void **state);
 
-/* The folder, and paths in it; each of these lives until the eighth call after. */
+/* The folder, and paths in it; each of these lives until the thread's eighth
+   call after. */
 const char *sandbox_dir(void);
 const char *sandbox_path(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

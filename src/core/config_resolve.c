@@ -1,0 +1,178 @@
+/*
+ * Where values come from: bk_set() before the environment before the .env file before the
+ * default; then paths are made absolute and the database URL becomes a path. The
+ * environment is read here and nowhere else. bk_open() calls it.
+ */
+#include <core/config_inside.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <base/text.h>
+#include <core/error.h>
+#include <os/file.h>
+
+#define DOTENV_LIMIT (1024 * 1024)
+
+static int environment(const char *names, char **ret, char **ret_name) {
+    *ret = NULL;
+    *ret_name = NULL;
+    for (const char *name = names; *name;) {
+        size_t length = strcspn(name, ",");
+        char *one = strndup(name, length);
+        if (!one) {
+            return bk__fail_memory();
+        }
+        const char *value = getenv(one);
+        if (value && value[0]) {
+            *ret = strdup(value);
+            *ret_name = one;
+            return *ret ? 0 : bk__fail_memory();
+        }
+        free(one);
+        name += length;
+        name += *name == ',';
+    }
+    return 0;
+}
+
+/* Checks a value from outside and makes it the one in force. */
+static int adopt(struct bk__config *config, enum bk__option option, const char *kind,
+                 const char *name, const char *value) {
+    char *source = bk__text_printf("%s %s", kind, name);
+    if (!source) {
+        return bk__fail_memory();
+    }
+    int code = bk__config_check(option, value, source);
+    if (code == 0) {
+        code = bk__config_force(config, option, value, source);
+    }
+    free(source);
+    return code;
+}
+
+static int resolve_one(struct bk__config *config, enum bk__option option,
+                       const char *dotenv) {
+    const char *names = bk__option_rows[option].environment;
+    const char *given = config->settings[option].given;
+    if (given) {
+        return bk__config_force(config, option, given, "set");
+    }
+    char *value = NULL;
+    char *name = NULL;
+    const char *kind = "environment";
+    int code = environment(names, &value, &name);
+    if (code == 0 && !value && dotenv) {
+        kind = ".env";
+        code = bk__config_dotenv(dotenv, names, &value, &name);
+    }
+    if (code == 0 && value) {
+        code = adopt(config, option, kind, name, value);
+    } else if (code == 0) {
+        code =
+            bk__config_force(config, option, bk__option_rows[option].fallback, "default");
+    }
+    if (value) {
+        explicit_bzero(value, strlen(value));
+    }
+    free(value);
+    free(name);
+    return code;
+}
+
+/* The .env file's text; *ret stays NULL where there is none and none was asked for. */
+static int load_dotenv(const struct bk__config *config, char **ret) {
+    const struct bk__setting *setting = &config->settings[BK__OPT_ENV_FILE];
+    const char *path =
+        setting->given ? setting->given : bk__option_rows[BK__OPT_ENV_FILE].fallback;
+    if (!path[0]) {
+        return 0;
+    }
+    size_t size = 0;
+    int err = bk__file_load(path, DOTENV_LIMIT, ret, &size);
+    if (err == 0 && strlen(*ret) != size) {
+        return bk__fail(
+            BK_EINVAL,
+            "The file \"%s\" holds a NUL byte, so it is no .env file. Nothing was "
+            "changed. Set the option env.file to another file, or to nothing.",
+            path);
+    }
+    /* A folder called .env is a Python environment: none of ours, unless it was asked
+     * for. */
+    if (err == 0 ||
+        ((err == -ENOENT || err == -EISDIR || err == -ENOTDIR) && !setting->given)) {
+        return 0;
+    }
+    return bk__fail_errno(
+        err, "cannot read the .env file", path,
+        "Set the option env.file to another file, or to nothing to read none.");
+}
+
+static int make_absolute(struct bk__config *config, enum bk__option option) {
+    const char *value = bk__config_text(config, option);
+    if (!value[0]) {
+        return 0;
+    }
+    char *path = bk__file_absolute(value);
+    char *source = strdup(bk__config_source(config, option));
+    int code = path && source ? bk__config_force(config, option, path, source)
+                              : bk__fail_memory();
+    free(source);
+    free(path);
+    return code;
+}
+
+static int resolve_database(struct bk__config *config) {
+    const char *value = bk__config_text(config, BK__OPT_DATABASE);
+    if (!value[0]) {
+        return 0;
+    }
+    char *path = NULL;
+    char *source = strdup(bk__config_source(config, BK__OPT_DATABASE));
+    int code = source ? bk__config_database_path(value, &path) : bk__fail_memory();
+    if (code == 0) {
+        code = bk__config_force(config, BK__OPT_DATABASE, path, source);
+    }
+    free(source);
+    free(path);
+    return code;
+}
+
+/* Beside the database, because that folder is the one the bot can write and keeps. */
+static int resolve_state_dir(struct bk__config *config) {
+    if (bk__config_text(config, BK__OPT_STATE_DIR)[0]) {
+        return 0;
+    }
+    const char *database = bk__config_text(config, BK__OPT_DATABASE);
+    char *path = database[0] ? bk__text_printf("%s.botkeep", database)
+                             : bk__file_absolute(".botkeep");
+    int code = path ? bk__config_force(config, BK__OPT_STATE_DIR, path, "default")
+                    : bk__fail_memory();
+    free(path);
+    return code;
+}
+
+int bk__config_resolve(struct bk__config *config) {
+    char *dotenv = NULL;
+    int code = load_dotenv(config, &dotenv);
+    for (int i = 0; code == 0 && i < BK__OPTION_COUNT; i++) {
+        code = resolve_one(config, (enum bk__option)i, dotenv);
+    }
+    if (code == 0) {
+        code = resolve_database(config);
+    }
+    for (int i = 0; code == 0 && i < BK__OPTION_COUNT; i++) {
+        if (bk__option_rows[i].type == BK__PATH) {
+            code = make_absolute(config, (enum bk__option)i);
+        }
+    }
+    if (code == 0) {
+        code = resolve_state_dir(config);
+    }
+    if (dotenv) {
+        explicit_bzero(dotenv, strlen(dotenv));
+    }
+    free(dotenv);
+    return code;
+}

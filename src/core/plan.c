@@ -1,0 +1,210 @@
+/*
+ * Runs what is scheduled: the due times of schedule.c in state.dir/schedule.json, jobs of
+ * the schedule, and what becomes of their results. All of it on the keeper thread, but
+ * for bk__keeper_plan(), which bk_open() calls.
+ */
+#include <core/keeper_inside.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <base/json.h>
+#include <base/stamp.h>
+#include <os/file.h>
+
+#define FILE_LIMIT 65536
+#define LOOK_AGAIN_MS 60000 /* the wall clock may jump meanwhile */
+#define LEAST_PERIOD_MS 100
+
+/* ---- schedule.json: {"backup.create":{"due_at":"..."}}
+ * -------------------------------------- */
+
+static struct json_object *load_record(const char *state_dir) {
+    char *path = bk__file_join(state_dir, BK__SCHEDULE_FILE);
+    char *text = NULL;
+    size_t size = 0;
+    struct json_object *record = NULL;
+    if (path && bk__file_load(path, FILE_LIMIT, &text, &size) == 0) {
+        record = bk__json_parse(text, NULL);
+    }
+    free(text);
+    free(path);
+    return record;
+}
+
+static int64_t recorded_due(struct json_object *record, const char *operation) {
+    struct json_object *entry = record ? bk__json_member(record, operation) : NULL;
+    const char *iso = entry ? bk__json_text(entry, "due_at", NULL) : NULL;
+    int64_t due = -1;
+    return iso && bk__stamp_parse(iso, &due) ? due : -1;
+}
+
+int64_t bk__job_next_due(struct bk__job *job, const char *operation) {
+    struct json_object *record =
+        load_record(bk__config_text(job->k->config, BK__OPT_STATE_DIR));
+    int64_t due = recorded_due(record, operation);
+    json_object_put(record);
+    return due;
+}
+
+/* What cannot be saved is only said: the schedule goes on from memory. */
+static void save_record(struct bk__keeper *k, const struct bk__plan_state *plan) {
+    const char *dir = bk__config_text(k->config, BK__OPT_STATE_DIR);
+    struct json_object *record = load_record(dir);
+    struct json_object *entry = bk__json_object();
+    char *path = bk__file_join(dir, BK__SCHEDULE_FILE);
+    char due[BK__STAMP_SIZE];
+    bk__stamp_iso(plan->due.due_wall, due);
+    record = record ? record : bk__json_object();
+    int err = -1;
+    if (record && entry && path && bk__json_add_text(entry, "due_at", due)) {
+        json_object_object_del(record, plan->row->operation);
+        bk__json_put(record, plan->row->operation, entry);
+        entry = NULL;
+        char *text = bk__json_print(record);
+        err = text ? bk__file_save(path, text, strlen(text)) : -1;
+        free(text);
+    }
+    json_object_put(entry);
+    json_object_put(record);
+    free(path);
+    if (err < 0) {
+        bk__keeper_log(k, "warning", "The time of the next %s could not be noted in %s.",
+                       plan->row->operation, dir);
+    }
+}
+
+/* ---- running
+ * -------------------------------------------------------------------------------- */
+
+/* The lock is let go for what follows: nothing of it is needed, and hooks may send
+ * events. */
+static void finish(struct bk__keeper *k, struct bk__plan_state *plan) {
+    struct bk__job *job = plan->job;
+    plan->job = NULL;
+    pthread_mutex_unlock(&k->lock);
+    if (job->code < 0) {
+        bk__due_failed(&plan->due, bk__keeper_wall(k));
+    }
+    if (plan->row->recorded) {
+        save_record(k, plan);
+    }
+    if (plan->row->ended) {
+        plan->row->ended(k, job->code, job->why ? job->why : "",
+                         job->code < 0 ? NULL : job->result, plan->due.due_wall);
+    }
+    pthread_mutex_lock(&k->lock);
+    bk__jobs_forget(k, job);
+}
+
+static struct json_object *plan_args(const struct bk__plan *row) {
+    return row->args ? bk__json_parse(row->args, NULL) : bk__json_object();
+}
+
+static bool database_is_there(struct bk__keeper *k) {
+    const char *database = bk__config_text(k->config, BK__OPT_DATABASE);
+    return database[0] && bk__file_exists(database);
+}
+
+/* Another process of the same bot may have done it meanwhile: then its due time is ours.
+ */
+static bool done_elsewhere(struct bk__keeper *k, struct bk__plan_state *plan) {
+    struct json_object *record =
+        load_record(bk__config_text(k->config, BK__OPT_STATE_DIR));
+    int64_t due = recorded_due(record, plan->row->operation);
+    json_object_put(record);
+    if (due <= plan->due.due_wall) {
+        return false;
+    }
+    plan->due.due_wall = due;
+    return bk__due_wait(&plan->due, bk__keeper_wall(k), bk__keeper_mono(k)) > 0;
+}
+
+/* Starts the work with the lock let go; it may be refused while the keeper closes. */
+static void begin(struct bk__keeper *k, struct bk__plan_state *plan) {
+    struct bk__job *job = NULL;
+    pthread_mutex_unlock(&k->lock);
+    if (!plan->row->recorded || !done_elsewhere(k, plan)) {
+        const struct bk__operation *operation = bk__operation_find(plan->row->operation);
+        struct json_object *args = plan_args(plan->row);
+        bk__due_began(&plan->due, bk__keeper_wall(k), bk__keeper_mono(k));
+        if (plan->row->recorded) {
+            save_record(k, plan);
+        }
+        if (operation && args && bk__operation_check(operation, args) == 0) {
+            bk__jobs_add(k, operation, args, BK__JOB_SCHEDULE, &job);
+        } else {
+            json_object_put(args);
+        }
+    }
+    pthread_mutex_lock(&k->lock);
+    plan->job = job;
+}
+
+/* When to look at this plan again, in monotonic time. */
+static int64_t tick_one(struct bk__keeper *k, struct bk__plan_state *plan) {
+    if (plan->job && plan->job->state == BK__JOB_ENDED) {
+        finish(k, plan);
+    }
+    int64_t now = bk__keeper_mono(k);
+    if (plan->job) {
+        return now + LOOK_AGAIN_MS; /* its end is announced */
+    }
+    int64_t wait = bk__due_wait(&plan->due, bk__keeper_wall(k), now);
+    if (wait == 0 && plan->row->needs_database && !database_is_there(k)) {
+        return now + LOOK_AGAIN_MS;
+    }
+    if (wait == 0) {
+        begin(k, plan);
+        return now; /* look at once: it may have ended, or not have begun */
+    }
+    return now + (wait < LOOK_AGAIN_MS ? wait : LOOK_AGAIN_MS);
+}
+
+int64_t bk__plan_tick(struct bk__keeper *k) {
+    if (!k->plans_on || k->life != BK__LIFE_OPEN) {
+        return -1;
+    }
+    int64_t next = bk__keeper_mono(k) + LOOK_AGAIN_MS;
+    for (int i = 0; i < k->plan_count; i++) {
+        int64_t again = tick_one(k, &k->plans[i]);
+        next = again < next ? again : next;
+    }
+    return next;
+}
+
+/* ---- bk_open()
+ * ------------------------------------------------------------------------------ */
+
+static bool wanted(const struct bk__keeper *k, const struct bk__plan *row) {
+    return bk__config_bool(k->config, row->enabled) &&
+           bk__config_number(k->config, row->every) > 0 &&
+           bk__operation_find(row->operation);
+}
+
+int bk__keeper_plan(struct bk__keeper *k, const struct bk__plan *rows, int count) {
+    struct json_object *record =
+        load_record(bk__config_text(k->config, BK__OPT_STATE_DIR));
+    pthread_mutex_lock(&k->lock);
+    k->plan_count = 0;
+    for (int i = 0; i < count && k->plan_count < BK__PLANS_LIMIT; i++) {
+        if (!wanted(k, &rows[i])) {
+            continue;
+        }
+        struct bk__plan_state *plan = &k->plans[k->plan_count++];
+        double period =
+            bk__config_number(k->config, rows[i].every) * (double)rows[i].unit_ms;
+        int64_t recorded =
+            rows[i].recorded ? recorded_due(record, rows[i].operation) : -1;
+        plan->row = &rows[i];
+        plan->job = NULL;
+        bk__due_start(&plan->due,
+                      period < LEAST_PERIOD_MS ? LEAST_PERIOD_MS : (int64_t)period,
+                      recorded, rows[i].first_ms, bk__keeper_wall(k));
+    }
+    k->plans_on = true;
+    bk__keeper_poke(k);
+    pthread_mutex_unlock(&k->lock);
+    json_object_put(record);
+    return 0;
+}

@@ -1,0 +1,57 @@
+/*
+ * When scheduled work is due: pure functions of two clocks, and the table row of what is
+ * scheduled. Not the thread that runs it: that is plan.c. api/open.c names the rows.
+ */
+#ifndef BK_CORE_SCHEDULE_H
+#define BK_CORE_SCHEDULE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <core/config.h>
+
+struct bk__keeper;
+struct json_object;
+
+#define BK__SCHEDULE_FILE "schedule.json" /* in state.dir */
+
+/* One kind of scheduled work; rows live as long as the process. */
+struct bk__plan {
+    const char *operation;
+    const char *args;        /* JSON, or NULL */
+    enum bk__option every;   /* the option with the period, 0: never */
+    int64_t unit_ms;         /* of that option */
+    enum bk__option enabled; /* the boolean option that allows it */
+    int64_t first_ms;    /* when there is no record: so long after the start, at most */
+    bool recorded;       /* the due time stands in schedule.json and survives restarts */
+    bool needs_database; /* waits while the database file does not exist */
+    /* What becomes of a result: called on the keeper thread, result borrowed (NULL on
+       failure); may be NULL. */
+    void (*ended)(struct bk__keeper *k, int code, const char *why,
+                  struct json_object *result, int64_t next_due_wall);
+};
+
+/* The due time of one kind of work. */
+struct bk__due {
+    int64_t period_ms;
+    int64_t due_wall;
+    int64_t ran_mono; /* when it last began in this process, -1: not yet */
+};
+
+/* recorded_wall: the due time an earlier run of the bot noted, -1: none. A missed one is
+   due at once, and once only. */
+void bk__due_start(struct bk__due *due, int64_t period_ms, int64_t recorded_wall,
+                   int64_t first_ms, int64_t now_wall);
+
+/* Milliseconds until it is due, 0: now. A wall clock that jumped back never postpones it
+   by more than a period; one that jumps to and fro never runs it twice within half a
+   period. */
+int64_t bk__due_wait(struct bk__due *due, int64_t now_wall, int64_t now_mono);
+
+/* It begins now: when it is due next. */
+void bk__due_began(struct bk__due *due, int64_t now_wall, int64_t now_mono);
+
+/* It failed: again after a quarter of an hour, or the period if that is shorter. */
+void bk__due_failed(struct bk__due *due, int64_t now_wall);
+
+#endif

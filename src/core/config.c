@@ -86,8 +86,7 @@ int bk__config_force(struct bk__config *config, enum bk__option option, const ch
     return 0;
 }
 
-/* ---- what is a value
- * -------------------------------------------------------------------- */
+/* ---- what is a value --------------------------------------------------------------- */
 
 static bool is_choice(const char *choices, const char *text) {
     size_t length = strlen(text);
@@ -194,8 +193,7 @@ int bk__config_check(enum bk__option option, const char *text, const char *sourc
     return code;
 }
 
-/* ---- setting and reading
- * ---------------------------------------------------------------- */
+/* ---- setting and reading ----------------------------------------------------------- */
 
 int bk__config_set(struct bk__config *config, const char *option, const char *value) {
     int found = find_option(option);

@@ -1,7 +1,7 @@
 /*
- * Options: one table row each, and the values in force. Nothing else in the library knows
- * an option's name, range, environment variable or default. Set before bk_open(),
- * immutable after, so reading needs no lock.
+ * Options: one table row each, and the values in force. Nothing else in the library knows an
+ * option's name, range, environment variable or default. Set before bk_open(), immutable after,
+ * so reading needs no lock.
  */
 #ifndef BK_CORE_CONFIG_H
 #define BK_CORE_CONFIG_H
@@ -105,17 +105,15 @@ struct bk__config;
 struct bk__config *bk__config_new(void); /* NULL: out of memory */
 void bk__config_free(struct bk__config *config);
 
-/* 0 or BK_ENOTFOUND, BK_EINVAL, BK_ENOMEM with an error text that names option and range.
- */
+/* 0 or BK_ENOTFOUND, BK_EINVAL, BK_ENOMEM with an error text that names option and range. */
 int bk__config_set(struct bk__config *config, const char *option, const char *value);
 
-/* Reads environment and .env, resolves paths and the database URL. In bk_open(), again
-   after one that failed. BK_EINVAL, BK_EUNSUPPORTED (a database of another kind),
-   BK_ENOTFOUND (env.file). */
+/* Reads environment and .env, resolves paths and the database URL. In bk_open(), again after one
+   that failed. BK_EINVAL, BK_EUNSUPPORTED (a database of another kind), BK_ENOTFOUND (env.file). */
 int bk__config_resolve(struct bk__config *config);
 
-/* A copy of an option's value for the eyes of others: secrets are "***". NULL:
-   BK_ENOTFOUND or BK_ENOMEM with its text. */
+/* A copy of an option's value for the eyes of others: secrets are "***". NULL: BK_ENOTFOUND or
+   BK_ENOMEM with its text. */
 char *bk__config_show(const struct bk__config *config, const char *option);
 
 /* The value in force as text ("" when unset), and where it came from: "set", "environment

@@ -122,6 +122,18 @@ int bk__fail_errno(int err, const char *doing, const char *path, const char *adv
     return bk__fail(row->code, "Botkeep %s: %s. %s", doing, said, next);
 }
 
+const char *bk__error_name(int error) {
+    switch (error) {
+#define E(name, number, text)                                                            \
+    case BK_##name:                                                                      \
+        return "BK_" #name;
+        BK_ERRORS(E)
+#undef E
+    default:
+        return error >= 0 ? "BK_OK" : "BK_EUNKNOWN";
+    }
+}
+
 const char *bk__error_text(void) {
     return error_text;
 }

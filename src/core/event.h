@@ -1,6 +1,6 @@
 /*
- * The events' table, and the queue in which they wait. The queue is plain data without a
- * lock: the keeper that owns it guards it. keeper.c, lane.c and describe.c use it.
+ * The events' table, and the queue in which they wait. The queue is plain data without a lock:
+ * the keeper that owns it guards it. keeper.c, jobs.c and describe.c use it.
  */
 #ifndef BK_CORE_EVENT_H
 #define BK_CORE_EVENT_H
@@ -41,9 +41,8 @@ struct bk__event_queue {
 void bk__event_queue_init(struct bk__event_queue *queue);
 void bk__event_queue_free(struct bk__event_queue *queue);
 
-/* Adds an event; takes text, which malloc gave. job is 0 for events of no job. ENOMEM
-   drops it: false. A done event must not need memory: bk__event_reserve() before the job
-   starts. */
+/* Adds an event; takes text, which malloc gave. job is 0 for events of no job. ENOMEM drops it:
+   false. A done event must not need memory: bk__event_reserve() before the job starts. */
 bool bk__event_push(struct bk__event_queue *queue, enum bk__event_kind kind, int job,
                     char *text);
 
@@ -54,8 +53,8 @@ void bk__event_push_reserved(struct bk__event_queue *queue, struct bk__event *ev
                              enum bk__event_kind kind, int job, char *text);
 
 /*
- * The next text for bk_next(), yours; NULL: none. skip says of a job whether somebody
- * waits for its done event; *ret_job (may be NULL) is the job of a done event, else 0.
+ * The next text for bk_next(), yours; NULL: none. skip says of a job whether somebody waits for
+ * its done event; *ret_job (may be NULL) is the job of a done event, else 0.
  */
 char *bk__event_next(struct bk__event_queue *queue, bool (*skip)(void *context, int job),
                      void *context, int *ret_job);

@@ -53,13 +53,12 @@ int bk__job_execute(struct bk__job *job) {
     code = relayed ? job->k->hooks.relay(job) : job->operation->run(job);
     if (code < 0 && bk__error_text()[0] == '\0') {
         bk__fail(code, "%s failed without saying why (%s). Please report it.",
-                 job->operation->name, bk_error_name(code));
+                 job->operation->name, bk__error_name(code));
     }
     return code;
 }
 
-/* ---- arguments and result
- * ----------------------------------------------------------------- */
+/* ---- arguments and result ---------------------------------------------------------- */
 
 const char *bk__job_text(struct bk__job *job, const char *name) {
     return bk__json_text(job->args, name, NULL);
@@ -89,8 +88,7 @@ struct json_object *bk__job_result(struct bk__job *job) {
     return job->result;
 }
 
-/* ---- cancel, progress, log, events
- * -------------------------------------------------------- */
+/* ---- cancel, progress, log, events ------------------------------------------------- */
 
 int bk__job_check(struct bk__job *job) {
     if (!__atomic_load_n(&job->root->cancel, __ATOMIC_ACQUIRE)) {
@@ -143,8 +141,7 @@ void bk__job_event(struct bk__job *job, const char *event, struct json_object *m
     bk__keeper_event(job->k, event, members);
 }
 
-/* ---- other operations, and what is the keeper's
- * -------------------------------------------- */
+/* ---- other operations, and what is the keeper's ------------------------------------ */
 
 int bk__job_call(struct bk__job *job, const char *operation, struct json_object *args,
                  struct json_object **ret_result) {

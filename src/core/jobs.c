@@ -52,8 +52,7 @@ bool bk__jobs_busy(const struct bk__keeper *k) {
     return false;
 }
 
-/* ---- the done event
- * ----------------------------------------------------------------------- */
+/* ---- the done event ---------------------------------------------------------------- */
 
 static bool add_outcome(struct json_object *done, struct bk__job *job, int code) {
     if (!bk__json_add_bool(done, "ok", code >= 0)) {
@@ -66,7 +65,7 @@ static bool add_outcome(struct json_object *done, struct bk__job *job, int code)
     if (!error || !bk__json_put(done, "error", error)) {
         return false;
     }
-    return bk__json_add_text(error, "code", bk_error_name(code)) &&
+    return bk__json_add_text(error, "code", bk__error_name(code)) &&
            bk__json_add_text(error, "message", bk__error_text());
 }
 
@@ -122,8 +121,7 @@ void bk__jobs_end(struct bk__job *job, int code) {
     pthread_mutex_unlock(&k->lock);
 }
 
-/* ---- lanes
- * -------------------------------------------------------------------------------- */
+/* ---- lanes ------------------------------------------------------------------------- */
 
 static void enqueue(struct bk__keeper *k, struct bk__job *job) {
     struct bk__lane_thread *lane = &k->lanes[job->operation->lane];
@@ -229,8 +227,7 @@ int bk__jobs_add(struct bk__keeper *k, const struct bk__operation *operation,
     return id;
 }
 
-/* ---- for api
- * ------------------------------------------------------------------------------ */
+/* ---- for api ----------------------------------------------------------------------- */
 
 static int refuse_operation(const char *name) {
     return bk__fail(BK_ENOTFOUND,

@@ -18,8 +18,7 @@
 #include <base/text.h>
 #include <os/thread.h>
 
-/* ---- memory
- * ------------------------------------------------------------------------------ */
+/* ---- memory ------------------------------------------------------------------------ */
 
 struct bk__keeper *bk__keeper_make(const struct bk__clock *clock) {
     struct bk__keeper *k = calloc(1, sizeof *k);
@@ -82,8 +81,7 @@ void bk__keeper_put(struct bk__keeper *k) {
     }
 }
 
-/* ---- telling those who wait
- * --------------------------------------------------------------- */
+/* ---- telling those who wait -------------------------------------------------------- */
 
 int64_t bk__keeper_mono(struct bk__keeper *k) {
     return k->clock->mono_ms(k->clock->context);
@@ -139,8 +137,7 @@ int bk__keeper_wakeup_fd(struct bk__keeper *k) {
                          "Data is safe. Raise the limit of open files (ulimit -n).");
 }
 
-/* ---- events
- * ------------------------------------------------------------------------------- */
+/* ---- events ------------------------------------------------------------------------ */
 
 void bk__keeper_send(struct bk__keeper *k, enum bk__event_kind kind, const char *event,
                      int job, struct json_object *members) {
@@ -254,8 +251,7 @@ char *bk__keeper_next(struct bk__keeper *k, int timeout_ms) {
     return text;
 }
 
-/* ---- options
- * ------------------------------------------------------------------------------ */
+/* ---- options ----------------------------------------------------------------------- */
 
 int bk__keeper_set(struct bk__keeper *k, const char *option, const char *value) {
     pthread_mutex_lock(&k->lock);
@@ -283,8 +279,7 @@ int bk__keeper_resolve(struct bk__keeper *k) {
     return code;
 }
 
-/* ---- life
- * --------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------- */
 
 static const char *life_text(enum bk__life life) {
     static const char *const texts[] = {"not open yet", "being opened", "open already",
@@ -342,8 +337,7 @@ void bk__keeper_give_up(struct bk__keeper *k) {
     pthread_mutex_unlock(&k->lock);
 }
 
-/* ---- rooms and what anybody may ask
- * -------------------------------------------------------- */
+/* ---- rooms and what anybody may ask ------------------------------------------------ */
 
 void bk__keeper_attach(struct bk__keeper *k, enum bk__room room, void *data,
                        void (*leave)(void *data), void (*release)(void *data)) {
@@ -383,8 +377,7 @@ const char *bk__keeper_isolation_why(struct bk__keeper *k) {
     return k->isolation_why ? k->isolation_why : "";
 }
 
-/* ---- operations in flight
- * ------------------------------------------------------------------ */
+/* ---- operations in flight ---------------------------------------------------------- */
 
 int bk__keeper_begin(struct bk__keeper *k, const char *label) {
     pthread_mutex_lock(&k->lock);

@@ -1,7 +1,7 @@
 /*
- * The keeper from inside: live handles, lanes, jobs, events, rooms. Not what an operation
- * sees while it runs: that is core/job.h. api calls it; of the features only health and
- * lifecycle do, for their room and for operations in flight.
+ * The keeper from inside: live handles, lanes, jobs, events, rooms. Not what an operation sees
+ * while it runs: that is core/job.h. api calls it; of the features only health and lifecycle do,
+ * for their room and for operations in flight.
  */
 #ifndef BK_CORE_KEEPER_H
 #define BK_CORE_KEEPER_H
@@ -14,14 +14,13 @@
 
 struct bk__clock;
 struct bk__config;
-struct bk__keeper; /* a bk_keeper * is only its ticket: a number that is never used again
-                    */
+/* A bk_keeper * is only its ticket: a number that is never used again. */
+struct bk__keeper;
 struct bk__job;
 struct bk__plan;
 struct json_object;
 
-/* ---- tickets (handle.c)
- * ---------------------------------------------------------------- */
+/* ---- tickets (handle.c) ------------------------------------------------------------ */
 
 /* The ticket's keeper with a reference taken; put it back. BK_EHANDLE, BK_EFORK. */
 int bk__keeper_get(const bk_keeper *ticket, struct bk__keeper **ret);
@@ -33,35 +32,32 @@ int bk__keeper_new(const struct bk__clock *clock, bk_keeper **ret_ticket);
 /* Takes the ticket back, cancels everything, never blocks. BK_EHANDLE, BK_EFORK. */
 int bk__keeper_close(const bk_keeper *ticket);
 
-/* ---- rooms: what a feature keeps with a keeper, unknown to core
- * -------------------------- */
+/* ---- rooms: what a feature keeps with a keeper, unknown to core -------------------- */
 
 enum bk__room { BK__ROOM_HEALTH, BK__ROOM_LIFECYCLE, BK__ROOM_COUNT };
 
 /*
- * Hangs a feature's data into the keeper; only once for each room. leave (may be NULL)
- * runs on a lane thread as the lanes end, for descriptors that live in the guest table;
- * free runs when the keeper's memory goes, on any other thread.
+ * Hangs a feature's data into the keeper; only once for each room. leave (may be NULL) runs on a
+ * lane thread as the lanes end, for descriptors that live in the guest table; free runs when the
+ * keeper's memory goes, on any other thread.
  */
 void bk__keeper_attach(struct bk__keeper *k, enum bk__room room, void *data,
                        void (*leave)(void *data), void (*free)(void *data));
-void *bk__keeper_room(struct bk__keeper *k,
-                      enum bk__room room); /* NULL: nothing attached */
+/* NULL: nothing attached. */
+void *bk__keeper_room(struct bk__keeper *k, enum bk__room room);
 
-/* ---- what anybody may ask
- * --------------------------------------------------------------- */
+/* ---- what anybody may ask ---------------------------------------------------------- */
 
 struct bk__config *bk__keeper_config(struct bk__keeper *k);
 const struct bk__clock *bk__keeper_clock(struct bk__keeper *k);
-int64_t
-bk__keeper_opened_mono(struct bk__keeper *k); /* when bk_open() ended well, else 0 */
+/* When bk_open() ended well, else 0. */
+int64_t bk__keeper_opened_mono(struct bk__keeper *k);
 
 /* How the store is reached: "thread", "process", "own", "" before bk_open(); and why. */
 const char *bk__keeper_isolation(struct bk__keeper *k);
 const char *bk__keeper_isolation_why(struct bk__keeper *k);
 
-/* Operations of the host between bk_begin() and bk_end(); *ret_oldest_ms is -1 when none
- * is. */
+/* Operations of the host between bk_begin() and bk_end(); *ret_oldest_ms is -1 when none is. */
 int bk__keeper_active(struct bk__keeper *k, int64_t *ret_oldest_ms);
 
 /* A log event outside any job, and any other event of the table; members is taken. */
@@ -70,8 +66,7 @@ void bk__keeper_log(struct bk__keeper *k, const char *level, const char *format,
 void bk__keeper_event(struct bk__keeper *k, const char *event,
                       struct json_object *members);
 
-/* ---- life, for api
- * ---------------------------------------------------------------------- */
+/* ---- life, for api ----------------------------------------------------------------- */
 
 enum bk__life {
     BK__LIFE_NEW,      /* options may be set */
@@ -81,31 +76,29 @@ enum bk__life {
     BK__LIFE_CLOSED,   /* threads have ended or end soon; the last events can be taken */
 };
 
-/* From one life to the next when it is still the first; else BK_ESTATE, its text about
- * "call". */
+/* From one life to the next when it is still the first; else BK_ESTATE, its text about "call". */
 int bk__keeper_pass(struct bk__keeper *k, enum bk__life from, enum bk__life to,
                     const char *call);
 enum bk__life bk__keeper_life(struct bk__keeper *k);
-bool bk__keeper_given_up(
-    struct bk__keeper *k); /* bk_close() was called: end what you do */
+/* bk_close() was called: end what you do. */
+bool bk__keeper_given_up(struct bk__keeper *k);
 
-/* Options under the keeper's lock: before bk_open() has resolved them, threads may race.
- */
+/* Options under the keeper's lock: before bk_open() has resolved them, threads may race. */
 int bk__keeper_set(struct bk__keeper *k, const char *option, const char *value);
 char *bk__keeper_show(struct bk__keeper *k, const char *option);
 int bk__keeper_resolve(struct bk__keeper *k);
 
 /* How lanes are made, injected by api so that core does not know the guest room. */
 struct bk__lanes {
+    /* A joinable thread: 0 or -errno. context lives as long as the process. */
     int (*start)(void *context, pthread_t *ret, const char *name, void *(*entry)(void *),
-                 void *arg); /* joinable; 0 or -errno */
-    void *context;           /* lives as long as the process */
-    int (*relay)(
-        struct bk__job *job); /* runs BK__PLACE_STORE operations; NULL: run here */
-    const char *isolation;    /* a constant */
+                 void *arg);
+    void *context;
+    /* Runs BK__PLACE_STORE operations; NULL: the lane does. */
+    int (*relay)(struct bk__job *job);
+    const char *isolation; /* a constant */
 };
-/* Starts the lanes and the keeper thread. isolation_why is taken. An error with its text.
- */
+/* Starts the lanes and the keeper thread. isolation_why is taken. An error with its text. */
 int bk__keeper_start(struct bk__keeper *k, const struct bk__lanes *lanes,
                      char *isolation_why);
 /* Asks the threads to end once their queues are empty; waits until mono_ms (< 0: no end).
@@ -113,12 +106,10 @@ int bk__keeper_start(struct bk__keeper *k, const struct bk__lanes *lanes,
    BK_ECANCELLED when the threads still run. */
 int bk__keeper_stop(struct bk__keeper *k, bool closed, int64_t mono_ms);
 
-/* Scheduled work of an open keeper (core/schedule.h); rows must live as long as the
- * process. */
+/* Scheduled work of an open keeper (core/schedule.h); rows must live as long as the process. */
 int bk__keeper_plan(struct bk__keeper *k, const struct bk__plan *rows, int count);
 
-/* ---- jobs, for api
- * ---------------------------------------------------------------------- */
+/* ---- jobs, for api ----------------------------------------------------------------- */
 
 int bk__keeper_run(struct bk__keeper *k, const char *operation, const char *args_json);
 char *bk__keeper_wait(struct bk__keeper *k, int job, int timeout_ms);
@@ -127,19 +118,16 @@ void bk__keeper_cancel_all(struct bk__keeper *k);
 char *bk__keeper_next(struct bk__keeper *k, int timeout_ms);
 int bk__keeper_wakeup_fd(struct bk__keeper *k);
 
-/* Waits until no job runs or waits and, if asked, no operation is in flight.
-   BK_ECANCELLED when mono_ms came first. */
+/* Waits until no job runs or waits and, if asked, no operation is in flight. BK_ECANCELLED when
+   mono_ms came first or bk_close() was called. */
 int bk__keeper_idle(struct bk__keeper *k, bool in_flight_too, int64_t mono_ms);
 
-/* Runs an operation, internal ones too, on its lane and waits; no done event is sent. At
-   mono_ms
-   (< 0: no end) the job is cancelled. args is taken; *ret_result is yours, may be NULL.
- */
+/* Runs an operation, internal ones too, on its lane and waits; no done event is sent. At mono_ms
+   (< 0: no end) the job is cancelled. args is taken; *ret_result is yours, may be NULL. */
 int bk__keeper_call(struct bk__keeper *k, const char *operation, struct json_object *args,
                     int64_t mono_ms, struct json_object **ret_result);
 
-/* ---- operations in flight, for api
- * ------------------------------------------------------- */
+/* ---- operations in flight, for api ------------------------------------------------- */
 
 int bk__keeper_begin(struct bk__keeper *k, const char *label);
 int bk__keeper_end(struct bk__keeper *k, int id);

@@ -34,8 +34,7 @@ struct bk__job {
     /* -- immutable */
     struct bk__keeper *k;
     const struct bk__operation *operation;
-    struct bk__job
-        *root; /* the job a lane runs; itself, unless bk__job_call() made this one */
+    struct bk__job *root; /* what the lane runs; not itself in a bk__job_call() */
     int id;
     enum bk__job_owner owner;
     struct json_object *args;
@@ -76,6 +75,7 @@ struct bk__room_slot {
 struct bk__plan_state {
     const struct bk__plan *row;
     struct bk__due due;
+    int memory;          /* of row->ended */
     struct bk__job *job; /* running or waiting now */
 };
 

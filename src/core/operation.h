@@ -1,7 +1,7 @@
 /*
- * Operations: one table row each, with the fields of its arguments and result. The tables
- * stand in the features; api/tables.c lists them. Names, docs, CLI flags, bindings and
- * checks all come from here.
+ * Operations: one table row each, with the fields of its arguments and result. The tables stand
+ * in the features; api/tables.c lists them. Names, docs, CLI flags, bindings and checks all come
+ * from here.
  */
 #ifndef BK_CORE_OPERATION_H
 #define BK_CORE_OPERATION_H
@@ -12,10 +12,10 @@ struct bk__job;
 struct json_object;
 
 /*
- * One member of a JSON object. In results, members of lists and objects are named by
- * path: "backups[].name", "memory.rss_bytes". type: text int number bool object list; "?"
- * after it: may be null. values: "a|b" for a closed list, else "". For arguments,
- * fallback NULL means required, "" means absent.
+ * One member of a JSON object. In results, members of lists and objects are named by path:
+ * "backups[].name", "memory.rss_bytes". type: text int number bool object list; "?" after it:
+ * may be null. values: "a|b" for a closed list, else "". For arguments, fallback NULL means
+ * required, "" means absent.
  */
 struct bk__field {
     const char *name;
@@ -31,10 +31,8 @@ enum bk__lane {
 };
 
 enum bk__place {
-    BK__PLACE_STORE, /* touches a store's files: a guest thread, or whole in the helper
-                        process */
-    BK__PLACE_HOST, /* must run in the host's process; reaches the store by bk__job_call()
-                     */
+    BK__PLACE_STORE, /* touches a store's files: a guest thread, or whole in the helper process */
+    BK__PLACE_HOST, /* must run in the host's process; reaches the store by bk__job_call() */
 };
 
 struct bk__operation {
@@ -49,17 +47,15 @@ struct bk__operation {
     int (*run)(struct bk__job *job); /* 0, or an error with its text set (bk__fail) */
 };
 
-/* Defined in api/tables.c: lists of operations, each ended by a NULL name; NULL ends the
- * list. */
+/* Defined in api/tables.c: lists of operations, each ended by a NULL name; NULL ends the list. */
 extern const struct bk__operation *const bk__operation_lists[];
 
 const struct bk__operation *bk__operation_find(const char *name); /* NULL: none */
 
 /*
- * Checks arguments against the operation's table and fills its fallbacks in
- * (operation_args.c): unknown names, wrong types, values outside a closed list, missing
- * ones are BK_EINVAL with a text that says what is allowed. Null members count as absent.
- * text NULL: no arguments.
+ * Checks arguments against the operation's table and fills its fallbacks in (operation_args.c):
+ * unknown names, wrong types, values outside a closed list, missing ones are BK_EINVAL with a
+ * text that says what is allowed. Null members count as absent. text NULL: no arguments.
  */
 int bk__operation_check(const struct bk__operation *operation, struct json_object *args);
 int bk__operation_parse(const struct bk__operation *operation, const char *text,

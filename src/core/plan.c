@@ -16,8 +16,7 @@
 #define LOOK_AGAIN_MS 60000 /* the wall clock may jump meanwhile */
 #define LEAST_PERIOD_MS 100
 
-/* ---- schedule.json: {"backup.create":{"due_at":"..."}}
- * -------------------------------------- */
+/* ---- schedule.json: {"backup.create":{"due_at":"..."}} ----------------------------- */
 
 static struct json_object *load_record(const char *state_dir) {
     char *path = bk__file_join(state_dir, BK__SCHEDULE_FILE);
@@ -74,8 +73,31 @@ static void save_record(struct bk__keeper *k, const struct bk__plan_state *plan)
     }
 }
 
-/* ---- running
- * -------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------- */
+
+static bool add_outcome(struct json_object *members, const struct bk__plan_end *end) {
+    if (end->code >= 0) {
+        return bk__json_put(members, "result", json_object_get(end->result));
+    }
+    struct json_object *error = bk__json_object();
+    return error && bk__json_put(members, "error", error) &&
+           bk__json_add_text(error, "code", bk__error_name(end->code)) &&
+           bk__json_add_text(error, "message", end->why);
+}
+
+static void send_scheduled(struct bk__keeper *k, const char *operation,
+                           const struct bk__plan_end *end) {
+    char due[BK__STAMP_SIZE];
+    bk__stamp_iso(end->next_due_wall, due);
+    struct json_object *members = bk__json_object();
+    if (members && bk__json_add_text(members, "operation", operation) &&
+        bk__json_add_bool(members, "ok", end->code >= 0) && add_outcome(members, end) &&
+        bk__json_add_text(members, "next_due_at", due)) {
+        bk__keeper_event(k, "scheduled", members);
+    } else {
+        json_object_put(members);
+    }
+}
 
 /* The lock is let go for what follows: nothing of it is needed, and hooks may send
  * events. */
@@ -89,9 +111,15 @@ static void finish(struct bk__keeper *k, struct bk__plan_state *plan) {
     if (plan->row->recorded) {
         save_record(k, plan);
     }
+    struct bk__plan_end end = {.code = job->code,
+                               .why = job->why ? job->why : "",
+                               .result = job->code < 0 ? NULL : job->result,
+                               .next_due_wall = plan->due.due_wall,
+                               .memory = &plan->memory};
     if (plan->row->ended) {
-        plan->row->ended(k, job->code, job->why ? job->why : "",
-                         job->code < 0 ? NULL : job->result, plan->due.due_wall);
+        plan->row->ended(k, &end);
+    } else {
+        send_scheduled(k, plan->row->operation, &end);
     }
     pthread_mutex_lock(&k->lock);
     bk__jobs_forget(k, job);
@@ -173,8 +201,7 @@ int64_t bk__plan_tick(struct bk__keeper *k) {
     return next;
 }
 
-/* ---- bk_open()
- * ------------------------------------------------------------------------------ */
+/* ---- bk_open() --------------------------------------------------------------------- */
 
 static bool wanted(const struct bk__keeper *k, const struct bk__plan *row) {
     return bk__config_bool(k->config, row->enabled) &&
@@ -198,6 +225,7 @@ int bk__keeper_plan(struct bk__keeper *k, const struct bk__plan *rows, int count
             rows[i].recorded ? recorded_due(record, rows[i].operation) : -1;
         plan->row = &rows[i];
         plan->job = NULL;
+        plan->memory = 0;
         bk__due_start(&plan->due,
                       period < LEAST_PERIOD_MS ? LEAST_PERIOD_MS : (int64_t)period,
                       recorded, rows[i].first_ms, bk__keeper_wall(k));

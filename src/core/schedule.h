@@ -15,6 +15,15 @@ struct json_object;
 
 #define BK__SCHEDULE_FILE "schedule.json" /* in state.dir */
 
+/* How scheduled work ended. */
+struct bk__plan_end {
+    int code;
+    const char *why;            /* the error's text, "" when there is none */
+    struct json_object *result; /* borrowed; NULL on failure */
+    int64_t next_due_wall;
+    int *memory; /* the row's own, 0 at first, for what it wants to know next time */
+};
+
 /* One kind of scheduled work; rows live as long as the process. */
 struct bk__plan {
     const char *operation;
@@ -25,10 +34,8 @@ struct bk__plan {
     int64_t first_ms;    /* when there is no record: so long after the start, at most */
     bool recorded;       /* the due time stands in schedule.json and survives restarts */
     bool needs_database; /* waits while the database file does not exist */
-    /* What becomes of a result: called on the keeper thread, result borrowed (NULL on
-       failure); may be NULL. */
-    void (*ended)(struct bk__keeper *k, int code, const char *why,
-                  struct json_object *result, int64_t next_due_wall);
+    /* What becomes of it, on the keeper thread; NULL: a "scheduled" event is sent. */
+    void (*ended)(struct bk__keeper *k, const struct bk__plan_end *end);
 };
 
 /* The due time of one kind of work. */

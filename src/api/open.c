@@ -1,0 +1,140 @@
+/*
+ * bk_open(): options resolved, isolation proven, threads started, the run noted, a staged restore
+ * applied, the schedule begun; after a failure the keeper is as new. Called by hosts alone.
+ */
+#include <botkeep.h>
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <api/check.h>
+#include <api/plans.h>
+#include <core/config.h>
+#include <core/operation.h>
+#include <guest/guest.h>
+#include <os/file.h>
+#include <store/store.h>
+
+#define STAGED_FILE "restore.json" /* src/backup leaves it in state.dir */
+
+static int start_thread(void *context, pthread_t *ret, const char *name,
+                        void *(*entry)(void *), void *arg) {
+    const enum bk__guest_mode *mode = context;
+    return bk__guest_start(*mode, ret, name, entry, arg);
+}
+
+/* Constants, because lanes of any keeper may still need them while it ends. */
+static const enum bk__guest_mode thread_mode = BK__GUEST_THREAD;
+static const enum bk__guest_mode process_mode = BK__GUEST_PROCESS;
+static const enum bk__guest_mode own_mode = BK__GUEST_OWN;
+
+static struct bk__lanes lanes_of(enum bk__guest_mode mode) {
+    const enum bk__guest_mode *kept = mode == BK__GUEST_THREAD    ? &thread_mode
+                                      : mode == BK__GUEST_PROCESS ? &process_mode
+                                                                  : &own_mode;
+    return (struct bk__lanes){.start = start_thread,
+                              .context = (void *)(uintptr_t)kept,
+                              .relay = mode == BK__GUEST_PROCESS ? bk__guest_relay : NULL,
+                              .isolation = bk__guest_mode_name(mode)};
+}
+
+/* An unknown kind of database is refused before anything is made. */
+static int check_database(const struct bk__config *config) {
+    const char *database = bk__config_text(config, BK__OPT_DATABASE);
+    return !database[0] || bk__store_driver_for(database) ? 0 : BK_EUNSUPPORTED;
+}
+
+static int make_state_dir(const struct bk__config *config) {
+    const char *path = bk__config_text(config, BK__OPT_STATE_DIR);
+    int err = bk__file_make_dir(path);
+    return err < 0 ? bk__fail_errno(
+                         err, "cannot make its folder", path,
+                         "Data is safe. Give this user the right to write there, or "
+                         "set the option state.dir to another folder.")
+                   : 0;
+}
+
+static int start_threads(struct bk__keeper *k) {
+    const struct bk__config *config = bk__keeper_config(k);
+    enum bk__guest_mode mode = BK__GUEST_PROCESS;
+    char *why = NULL;
+    int code = bk__guest_choose(bk__config_text(config, BK__OPT_GUEST_ISOLATION),
+                                bk__config_text(config, BK__OPT_STATE_DIR), &mode, &why);
+    if (code < 0) {
+        free(why);
+        return code;
+    }
+    struct bk__lanes lanes = lanes_of(mode);
+    return bk__keeper_start(k, &lanes, why);
+}
+
+static bool is_staged(const struct bk__config *config) {
+    char *path = bk__file_join(bk__config_text(config, BK__OPT_STATE_DIR), STAGED_FILE);
+    bool staged = path && bk__file_exists(path);
+    free(path);
+    return staged;
+}
+
+/* What has to be done before the host opens its database. */
+static int first_work(struct bk__keeper *k) {
+    const struct bk__config *config = bk__keeper_config(k);
+    int code = 0;
+    if (bk__config_bool(config, BK__OPT_RUN_TRACK) && bk__operation_find("lifecycle.start")) {
+        code = bk__keeper_call(k, "lifecycle.start", NULL, -1, NULL);
+    }
+    if (code == 0 && is_staged(config)) {
+        code = bk__keeper_call(k, "backup.apply", NULL, -1, NULL);
+    }
+    return code;
+}
+
+/* The keeper is as new again: its options can be set and it can be opened once more. */
+static int abandon(struct bk__keeper *k, int code, bool started) {
+    char text[2048];
+    snprintf(text, sizeof text, "%s", bk__error_text());
+    if (started) {
+        bk__keeper_stop(k, false, -1);
+    } else {
+        bk__keeper_pass(k, BK__LIFE_OPENING, BK__LIFE_NEW, "bk_open()");
+    }
+    return bk__fail(code, "%s", text);
+}
+
+static int open_keeper(struct bk__keeper *k) {
+    int code = bk__keeper_resolve(k);
+    if (code == 0) {
+        code = check_database(bk__keeper_config(k));
+    }
+    if (code == 0) {
+        code = make_state_dir(bk__keeper_config(k));
+    }
+    if (code == 0) {
+        code = start_threads(k);
+    }
+    if (code < 0) {
+        return abandon(k, code, false);
+    }
+    code = first_work(k);
+    if (code == 0 && bk__config_bool(bk__keeper_config(k), BK__OPT_RUN_TRACK)) {
+        code = bk__api_plan(k); /* tools have no schedule of their own */
+    }
+    if (code == 0) {
+        code = bk__keeper_pass(k, BK__LIFE_OPENING, BK__LIFE_OPEN, "bk_open()");
+    }
+    return code < 0 ? abandon(k, code, true) : 0;
+}
+
+int bk_open(bk_keeper *k) {
+    struct bk__keeper *keeper = NULL;
+    int code = bk__api_enter(k, &keeper);
+    if (code < 0) {
+        return code;
+    }
+    code = bk__keeper_pass(keeper, BK__LIFE_NEW, BK__LIFE_OPENING, "bk_open()");
+    if (code == 0) {
+        code = open_keeper(keeper);
+    }
+    bk__keeper_put(keeper);
+    return code;
+}

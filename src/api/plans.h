@@ -1,0 +1,11 @@
+/*
+ * What the schedule runs. Not when: core/schedule.h. open.c and shutdown.c include it.
+ */
+#ifndef BK_API_PLANS_H
+#define BK_API_PLANS_H
+
+struct bk__keeper;
+
+int bk__api_plan(struct bk__keeper *k); /* the schedule of an open keeper begins */
+
+#endif

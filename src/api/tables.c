@@ -2,17 +2,23 @@
  * The two lists that say what is in this build: operations, room by room, and store drivers. Each
  * room's table is its own; nothing else names them all. core/operation.c and store read it.
  */
+#include <stddef.h>
+
 #include <core/operation.h>
 #include <doctor/operations.h>
 #include <health/operations.h>
+#include <store/operations.h>
+#include <store/sqlite/sqlite.h>
 #include <store/store.h>
 
 const struct bk__operation *const bk__operation_lists[] = {
     bk__health_operations,
     bk__doctor_operations,
-    0,
+    bk__store_operations,
+    NULL,
 };
 
 const struct bk__store_driver *const bk__store_drivers[] = {
-    0,
+    &bk__sqlite_driver,
+    NULL,
 };

@@ -259,6 +259,13 @@ static struct bk__job *find_host_job(struct bk__keeper *k, int id) {
 /* With the lock held: the done event of a job that has ended. */
 static char *take_done(struct bk__keeper *k, struct bk__job *job) {
     char *text = bk__event_take_done(&k->events, job->id);
+    if (!text) {
+        bk__fail(
+            BK_EHANDLE,
+            "The keeper was closed before job %d ended. Data is safe: the job stopped "
+            "without a trace.",
+            job->id);
+    }
     bk__jobs_forget(k, job);
     return text;
 }

@@ -95,6 +95,11 @@ int64_t bk__keeper_until(struct bk__keeper *k, int timeout_ms) {
     return timeout_ms < 0 ? -1 : bk__keeper_mono(k) + timeout_ms;
 }
 
+void bk__keeper_poke(struct bk__keeper *k) {
+    k->look = true;
+    pthread_cond_signal(&k->tick);
+}
+
 void bk__keeper_announce(struct bk__keeper *k) {
     pthread_cond_broadcast(&k->changed);
     if (!k->wake_open || !bk__event_should_ring(&k->events)) {

@@ -1,0 +1,82 @@
+"""orphan.py: the host dies by kill -9 while its helper process makes a backup. The helper must see
+it, stop by itself and leave nothing behind. Not the host's own rows (storm.py). run calls it.
+"""
+import os
+import shutil
+import sqlite3
+import tempfile
+import time
+
+import count
+import hosts
+
+ROUNDS = 3
+MEGABYTES = 48
+
+
+def fill(path):
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute('BEGIN')
+    for n in range(MEGABYTES * 16):
+        db.execute("INSERT INTO rows VALUES ('fill', ?, ?)", (n, os.urandom(32768).hex()))
+    db.execute('COMMIT')
+    db.close()
+
+
+def helpers_of(pid):
+    """The helper processes among the host's children."""
+    found = []
+    for task in os.listdir('/proc/%d/task' % pid):
+        with open('/proc/%d/task/%s/children' % (pid, task)) as file:
+            found += [int(child) for child in file.read().split()]
+    return [child for child in found if b'helper' in command(child)]
+
+
+def command(pid):
+    try:
+        with open('/proc/%d/cmdline' % pid, 'rb') as file:
+            return file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return b''
+
+
+def wait_until(true, what):
+    end = time.monotonic() + hosts.PATIENCE
+    while not true():
+        assert time.monotonic() < end, what
+        time.sleep(0.005)
+
+
+def leftovers(backups):
+    """Half a backup, in any form: what is neither an archive with its manifest nor the lock."""
+    names = set(os.listdir(backups)) if os.path.isdir(backups) else set()
+    return sorted(name for name in names if name != '.botkeep.lock' and not (
+        name.endswith('.json') and name[:-5] in names or name + '.json' in names))
+
+
+def one_round(host, path, backups):
+    process = host.start('storm', 'wal', 'process', path)
+    try:
+        wait_until(lambda: any(n.startswith('.tmp-') for n in leftovers(backups)),
+                   'no backup began: ' + process.complaint())
+        helpers = helpers_of(process.process.pid)
+    finally:
+        process.kill()
+    for helper in helpers:
+        wait_until(lambda h=helper: not command(h), 'the helper outlives its host')
+    assert leftovers(backups) == [], 'left behind: %s' % leftovers(backups)
+    return len(helpers)
+
+
+def run(host):
+    folder = tempfile.mkdtemp(prefix='torture-')
+    path, backups = os.path.join(folder, 'bot.db'), os.path.join(folder, 'backups')
+    try:
+        count.create(path, 'wal')
+        fill(path)
+        orphans = sum(one_round(host, path, backups) for _ in range(ROUNDS))
+        assert orphans, 'no helper was at work when its host died'
+        assert count.State(path).integrity == 'ok'
+        return '%d helpers stopped by themselves and left nothing' % orphans
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

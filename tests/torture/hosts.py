@@ -1,5 +1,5 @@
 """hosts.py: the toy bots, one for each SQLite that a bot brings along, as processes to be tortured.
-Not the bots themselves (host.py, host.mjs) nor the cases. run, scripted.py and storm.py use it.
+Not the bots themselves (host.py, host.mjs, host.c) nor the cases. run, scripted.py and storm.py use it.
 """
 import os
 import pathlib
@@ -97,7 +97,8 @@ def found():
     script = str(HERE / 'host.mjs')
     hosts = [Host('python sqlite3', [sys.executable, str(HERE / 'host.py')]),
              Host('node better-sqlite3', [node, script, 'better-sqlite3']),
-             Host('bun bun:sqlite', [bun, script, 'bun:sqlite'])]
+             Host('bun bun:sqlite', [bun, script, 'bun:sqlite']),
+             Host('c libsqlite3', [str(BUILD / 'tests/torture/host')])]
     if has_node_sqlite(node):
         hosts.append(Host('node node:sqlite', [node, script, 'node:sqlite']))
     return hosts

@@ -80,8 +80,12 @@ static bool is_staged(const struct bk__config *config) {
 static int first_work(struct bk__keeper *k) {
     const struct bk__config *config = bk__keeper_config(k);
     int code = 0;
-    if (bk__config_bool(config, BK__OPT_RUN_TRACK) &&
-        bk__operation_find("lifecycle.start")) {
+    /* A tool beside a running bot, or the bot's own helper, must not apply what waits for the
+       bot's next start. */
+    if (!bk__config_bool(config, BK__OPT_RUN_TRACK)) {
+        return 0;
+    }
+    if (bk__operation_find("lifecycle.start")) {
         code = bk__keeper_call(k, "lifecycle.start", NULL, -1, NULL);
     }
     if (code == 0 && is_staged(config)) {

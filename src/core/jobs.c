@@ -236,9 +236,15 @@ static int refuse_operation(const char *name) {
                     name);
 }
 
+/* The helper process is handed internal operations, too: a staged restore in process mode. */
+static bool is_helper(const struct bk__keeper *k) {
+    return strcmp(bk__config_text(k->config, BK__OPT_GUEST_ISOLATION), "own") == 0 &&
+           !bk__config_bool(k->config, BK__OPT_RUN_TRACK);
+}
+
 int bk__keeper_run(struct bk__keeper *k, const char *operation, const char *args_json) {
     const struct bk__operation *found = bk__operation_find(operation);
-    if (!found || strcmp(found->who, "internal") == 0) {
+    if (!found || (strcmp(found->who, "internal") == 0 && !is_helper(k))) {
         return refuse_operation(operation);
     }
     struct json_object *args = NULL;

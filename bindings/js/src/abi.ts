@@ -86,6 +86,8 @@ export const ERRORS = {
     BK_EDENIED: -12,
     /** the database cannot be touched safely from this process */
     BK_EISOLATION: -13,
+    /** a migration failed, or the migration files and history disagree */
+    BK_EMIGRATION: -14,
     /** this build or this kind of store cannot do that */
     BK_EUNSUPPORTED: -15,
     /** a defect in botkeep; please report it */

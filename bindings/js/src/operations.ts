@@ -66,244 +66,516 @@ export interface Options {
 }
 
 export interface BackupCreateArgs {
+    /** Why it is made; retention counts each kind for itself. */
     kind?: "manual" | "auto" | "startup" | "shutdown" | "pre_restore" | "pre_migration";
+    /** A text of yours that is kept with the backup. */
     note?: string;
+    /** Instead of the option backup.compress. */
     compress?: "auto" | "gzip" | "none";
 }
 
 /** What backup.create answers. */
 export interface BackupCreateResult {
+    /** The backup's name, for backup.restore and backup.verify. */
     name: string;
+    /** The archive's whole path. */
     path: string;
-    kind: string;
+    /** Why it was made. */
+    kind: "manual" | "auto" | "startup" | "shutdown" | "pre_restore" | "pre_migration";
+    /** When the snapshot began. */
     created_at: string;
+    /** Grows with each backup of the folder, whatever the clock does. */
+    sequence: number;
+    /** Size of the archive. */
     bytes: number;
+    /** Size of the database inside. */
     database_bytes: number;
+    /** Bytes of one page of the database. */
     page_size: number;
+    /** Pages of the database. */
     pages: number;
+    /** SHA-256 of the database inside. */
     sha256: string;
+    /** SHA-256 of the archive. */
     archive_sha256: string;
-    compression: string;
+    /** How the archive is packed. */
+    compression: "gzip" | "none";
+    /** Rows of each table, by name. */
     tables: Record<string, unknown>;
+    /** The note, where one was given. */
+    note: string;
+    /** Always true: what cannot be read back is no backup. */
     verified: boolean;
+    /** When it was read back. */
+    verified_at: string;
+    /** How long the database was read. */
     snapshot_ms: number;
+    /** How long packing, proving and reading back took. */
     verify_ms: number;
+    /** From the beginning to the manifest. */
     total_ms: number;
-    pruned: string[];
+    /** Names of old backups that retention deleted. */
+    pruned: Record<string, unknown>[];
 }
 
 export interface BackupListArgs {
+    /** Only backups of this kind. */
     kind?: "manual" | "auto" | "startup" | "shutdown" | "pre_restore" | "pre_migration";
+    /** At most so many, the newest. */
     limit?: number;
 }
 
+/** The backups, newest first. */
 export interface BackupListResultBackups {
+    /** Its name. */
     name: string;
-    kind: string;
+    /** Why it was made. */
+    kind: "manual" | "auto" | "startup" | "shutdown" | "pre_restore" | "pre_migration";
+    /** When the snapshot began. */
     created_at: string;
+    /** Its place in the order of all. */
+    sequence: number;
+    /** Size of the archive. */
     bytes: number;
+    /** Size of the database inside. */
     database_bytes: number;
-    compression: string;
+    /** How it is packed. */
+    compression: "gzip" | "none";
+    /** SHA-256 of the database inside. */
     sha256: string;
-    verified_at: string | null;
-    note: string | null;
+    /** False once backup.verify found it damaged. */
+    verified: boolean;
+    /** When it was last read back whole. */
+    verified_at: string;
+    /** Its note, where one was given. */
+    note: string;
+    /** What backup.verify found, where it is damaged. */
+    error: string;
 }
 
 /** What backup.list answers. */
 export interface BackupListResult {
+    /** The backups, newest first. */
     backups: BackupListResultBackups[];
+    /** How many there are, whatever the limit. */
     total: number;
+    /** Their size together. */
     total_bytes: number;
+    /** The folder they are in. */
     dir: string;
 }
 
 export interface BackupVerifyArgs {
+    /** Which one; without it the newest. */
     name?: string;
+    /** All of them. */
     all?: boolean;
 }
 
+/** What was read. */
 export interface BackupVerifyResultBackups {
+    /** Its name. */
     name: string;
+    /** Whether every byte is as its manifest says. */
     verified: boolean;
-    error: string | null;
+    /** What is wrong, where something is. */
+    error: string;
 }
 
 /** What backup.verify answers. */
 export interface BackupVerifyResult {
+    /** What was read. */
     backups: BackupVerifyResultBackups[];
+    /** How many are good. */
     verified: number;
+    /** How many are not; the job then ends with BK_ECORRUPT. */
     failed: number;
 }
 
 export interface BackupRestoreArgs {
+    /** Which one; without it the newest verified one. */
     name?: string;
+    /**
+     * live: into the open database; staged: when the bot starts next; auto: live, or as a
+     * whole file where the database does not open.
+     */
     mode?: "auto" | "live" | "staged";
+    /** A path that does not exist: restore into that file instead. */
     to?: string;
 }
 
 /** What backup.restore answers. */
 export interface BackupRestoreResult {
+    /** The backup that was restored. */
     name: string;
-    mode: string;
+    /** What was done. */
+    mode: "live" | "staged" | "path";
+    /** False when it waits for the next start. */
     applied: boolean;
+    /** The backup of what was there before. */
     pre_restore: string | null;
-    kept: string | null;
+    /** Where the files of a damaged database were set aside. */
+    kept: string;
+    /** Size of the restored database. */
     bytes: number;
+    /** What happens next, for people. */
     message: string;
 }
 
 export interface BackupPruneArgs {
+    /** Instead of the option backup.keep. */
     keep?: number;
+    /** Only tell what would be deleted. */
     dry_run?: boolean;
 }
 
+/** What was deleted, or would be. */
 export interface BackupPruneResultDeleted {
+    /** Its name. */
     name: string;
+    /** Why. */
     reason: string;
 }
 
 /** What backup.prune answers. */
 export interface BackupPruneResult {
+    /** What was deleted, or would be. */
     deleted: BackupPruneResultDeleted[];
+    /** How many stay. */
     kept: number;
+    /** Whether nothing was really deleted. */
     dry_run: boolean;
+    /** Size of what was deleted, or would be. */
     freed_bytes: number;
+}
+
+/** Backups that cannot be used and are never deleted. */
+export interface BackupStatusResultBroken {
+    /** Its name. */
+    name: string;
+    /** What is wrong with it. */
+    error: string;
 }
 
 /** What backup.status answers. */
 export interface BackupStatusResult {
+    /** Whether backups are made on their own. */
     enabled: boolean;
+    /** Hours between them. */
     every_hours: number;
+    /** How many of each kind stay; 0: all. */
     keep: number;
+    /** The folder of the backups. */
     dir: string;
+    /** How many there are. */
     total: number;
+    /** Their size together. */
     total_bytes: number;
+    /** The newest one, as in backup.list. */
     newest: Record<string, unknown> | null;
+    /** When a backup was last made. */
     last_success_at: string | null;
+    /** When and why one last failed: at, code, message. */
     last_failure: Record<string, unknown> | null;
+    /** When the next one of its own is due. */
     next_due_at: string | null;
-    free_bytes: number;
+    /** Free space for them. */
+    free_bytes: number | null;
+    /** How the database is reached: thread, process or own. */
     isolation: string;
+    /** The backup that waits to be restored at the next start. */
     staged: string | null;
+    /** Backups that cannot be used and are never deleted. */
+    broken: BackupStatusResultBroken[];
 }
 
 export interface MigratePlanArgs {
+    /** The folder of NNNN_name.sql files; without: migrate.dir. */
     dir?: string;
 }
 
+/** Files that are not applied yet, in order. */
 export interface MigratePlanResultPending {
-    version: string;
+    /** The file's number. */
+    version: number;
+    /** Its name without number and .sql. */
     name: string;
+    /** The file in the folder. */
     file: string;
+    /** false: it says transaction:false and runs outside a transaction. */
     transaction: boolean;
 }
 
+/** Where files and history disagree; with any of them migrate.up refuses. */
 export interface MigratePlanResultProblems {
-    code: string;
-    version: string;
+    /** The kind. */
+    code: "edited" | "missing" | "out_of_order" | "newer_than_code" | "duplicate";
+    /** The version it is about. */
+    version: number;
+    /** The file; null: there is none. */
+    file: string | null;
+    /** What is wrong and what to do next. */
     message: string;
 }
 
 /** What migrate.plan answers. */
 export interface MigratePlanResult {
-    current: string;
+    /** The highest applied version; null: none. */
+    current: number | null;
+    /** Files that are not applied yet, in order. */
     pending: MigratePlanResultPending[];
+    /** Where files and history disagree; with any of them migrate.up refuses. */
     problems: MigratePlanResultProblems[];
+    /** How many migrations are applied. */
     applied: number;
 }
 
 export interface MigrateUpArgs {
+    /** The folder of NNNN_name.sql files; without: migrate.dir. */
     dir?: string;
-    to?: string;
+    /** Apply up to this version; without: all. */
+    to?: number;
 }
 
+/** What was applied now, in order. */
 export interface MigrateUpResultApplied {
-    version: string;
+    /** The migration's number. */
+    version: number;
+    /** Its name. */
     name: string;
+    /** How long it took, in milliseconds. */
     ms: number;
 }
 
 /** What migrate.up answers. */
 export interface MigrateUpResult {
+    /** What was applied now, in order. */
     applied: MigrateUpResultApplied[];
-    current: string;
+    /** The highest applied version; null: none. */
+    current: number | null;
+    /** The backup made before; null: none was needed. */
     backup: string | null;
+    /** How long all took, in milliseconds. */
     total_ms: number;
 }
 
 export interface MigrateStatusArgs {
+    /** The folder of NNNN_name.sql files; without: migrate.dir. */
     dir?: string;
+}
+
+/** The history, in order of version. */
+export interface MigrateStatusResultApplied {
+    /** The migration's number. */
+    version: number;
+    /** Its name. */
+    name: string;
+    /** partial: a transaction:false file that began and has not ended. */
+    state: "applied" | "partial";
+    /** When, UTC. */
+    applied_at: string;
+    /** How long it took, in milliseconds. */
+    ms: number;
+    /** SHA-256 of its text, line ends ignored. */
+    checksum: string;
+}
+
+/** Files that are not applied yet, in order. */
+export interface MigrateStatusResultPending {
+    /** The file's number. */
+    version: number;
+    /** Its name without number and .sql. */
+    name: string;
+    /** The file in the folder. */
+    file: string;
+    /** false: it says transaction:false and runs outside a transaction. */
+    transaction: boolean;
+}
+
+/** Where files and history disagree; with any of them migrate.up refuses. */
+export interface MigrateStatusResultProblems {
+    /** The kind. */
+    code: "edited" | "missing" | "out_of_order" | "newer_than_code" | "duplicate";
+    /** The version it is about. */
+    version: number;
+    /** The file; null: there is none. */
+    file: string | null;
+    /** What is wrong and what to do next. */
+    message: string;
+}
+
+/** Attempts that failed, newest first, at most 100. */
+export interface MigrateStatusResultAttempts {
+    /** The migration's number. */
+    version: number;
+    /** Its file. */
+    file: string;
+    /** When it began, UTC. */
+    at: string;
+    /** When it ended, UTC. */
+    ended_at: string | null;
+    /** How it ended. */
+    outcome: "failed" | "cancelled" | "interrupted";
+    /** Why, in the database engine's words. */
+    error: string | null;
+    /** The line in the file. */
+    line: number | null;
+    /** The statement in the file, from 1. */
+    statement: number | null;
+    /** How that statement begins. */
+    statement_text: string | null;
+    /** The machine. */
+    host: string;
+    /** The process. */
+    pid: number;
+    /** The backup of that batch. */
+    backup: string | null;
 }
 
 /** What migrate.status answers. */
 export interface MigrateStatusResult {
-    current: string;
-    applied: Record<string, unknown>[];
-    pending: Record<string, unknown>[];
-    problems: Record<string, unknown>[];
-    attempts: Record<string, unknown>[];
+    /** The highest applied version; null: none. */
+    current: number | null;
+    /** The history, in order of version. */
+    applied: MigrateStatusResultApplied[];
+    /** Files that are not applied yet, in order. */
+    pending: MigrateStatusResultPending[];
+    /** Where files and history disagree; with any of them migrate.up refuses. */
+    problems: MigrateStatusResultProblems[];
+    /** Attempts that failed, newest first, at most 100. */
+    attempts: MigrateStatusResultAttempts[];
 }
 
+/** What is not healthy. */
+export interface HealthSnapshotResultIssues {
+    /** The issue for programs, such as memory_high. */
+    code: string;
+    /** The check that found it. */
+    check: string;
+    /** The issue for people. */
+    message: string;
+}
+
+/** Memory, as the kernel accounts it. */
 export interface HealthSnapshotResultMemory {
+    /** This process's resident memory. */
     rss_bytes: number;
+    /** What counts against the limit. */
     used_bytes: number;
-    limit_bytes: number;
-    limit_source: string;
+    /** The limit; null: none found. */
+    limit_bytes: number | null;
+    /** Who sets it. */
+    limit_source: "cgroup_v2" | "cgroup_v1" | "option" | "host";
+    /** Used of the limit. */
+    percent: number | null;
+}
+
+/** Processor use of this process. */
+export interface HealthSnapshotResultCpu {
+    /** Since the snapshot before, of the quota; null at first. */
+    percent: number | null;
+    /** Processors, or the cgroup's quota. */
+    cores: number | null;
+}
+
+/** The disks of the data and of the backups. */
+export interface HealthSnapshotResultDisk {
+    /** Which. */
+    what: "data" | "backups";
+    /** The folder measured. */
+    path: string;
+    /** What an ordinary user may still write. */
+    free_bytes: number;
+    /** The disk's size. */
+    total_bytes: number;
+    /** How full it is. */
     percent: number;
 }
 
-export interface HealthSnapshotResultCpu {
-    percent: number | null;
-    cores: number;
+/** The report of store.probe; null: no database is set. */
+export interface HealthSnapshotResultDatabase {
+    /** Whether a page could be read. */
+    connected: boolean;
 }
 
+/** The host's operations in flight. */
 export interface HealthSnapshotResultOperations {
+    /** How many. */
     active: number;
-    oldest_ms: number;
-}
-
-export interface HealthSnapshotResultIssues {
-    code: string;
-    check: string;
-    message: string;
+    /** The age of the oldest; null: none. */
+    oldest_ms: number | null;
 }
 
 /** What health.snapshot answers. */
 export interface HealthSnapshotResult {
-    status: string;
+    /** The worst level of all checks. */
+    status: "healthy" | "degraded" | "unhealthy" | "unknown";
+    /** When, UTC. */
     checked_at: string;
+    /** How long this run has lasted. */
     uptime_ms: number;
-    isolation: string;
+    /** Where the database is touched. */
+    isolation: "thread" | "process" | "own";
+    /** Every check by name: {status, message, ...}. */
     checks: Record<string, unknown>;
-    memory: HealthSnapshotResultMemory;
-    cpu: HealthSnapshotResultCpu;
-    disk: Record<string, unknown>[];
-    database: Record<string, unknown>;
-    loops: Record<string, unknown>;
-    operations: HealthSnapshotResultOperations;
+    /** What is not healthy. */
     issues: HealthSnapshotResultIssues[];
+    /** Memory, as the kernel accounts it. */
+    memory: HealthSnapshotResultMemory | null;
+    /** Processor use of this process. */
+    cpu: HealthSnapshotResultCpu;
+    /** The disks of the data and of the backups. */
+    disk: HealthSnapshotResultDisk[];
+    /** The report of store.probe; null: no database is set. */
+    database: HealthSnapshotResultDatabase | null;
+    /** Every loop that beats: {age_ms, lag_ms, stalls, ...}. */
+    loops: Record<string, unknown>;
+    /** The host's operations in flight. */
+    operations: HealthSnapshotResultOperations;
 }
 
+/** What was looked at. */
 export interface DoctorRunResultFindings {
-    code: string;
+    /** How much it matters. */
     level: "ok" | "note" | "warning" | "problem";
+    /** The finding for programs, such as same_disk. */
+    code: string;
+    /** The finding for people. */
     message: string;
+    /** What to do; empty when nothing. */
     advice: string;
 }
 
 /** What doctor.run answers. */
 export interface DoctorRunResult {
+    /** What was looked at. */
     findings: DoctorRunResultFindings[];
-    worst: string;
+    /** The worst level of all findings. */
+    worst: "ok" | "note" | "warning" | "problem";
 }
 
-/** What lifecycle.status answers. */
-export interface LifecycleStatusResult {
-    run_id: string;
-    started_at: string;
-    uptime_ms: number;
-    previous: Record<string, unknown> | null;
-    operations: number;
+/** What store.probe answers. */
+export interface StoreProbeResult {
+    /** The database file, symbolic links followed. */
+    path: string;
+    /** Its size. */
+    bytes: number;
+    /** The size of its write-ahead log, 0 where there is none. */
+    wal_bytes: number;
+    /** Bytes of a page. */
+    page_size: number;
+    /** How many pages it has, those still in the log included. */
+    pages: number;
+    /** wal, or the rollback journal mode of a new connection. */
+    journal_mode: string;
+    /** SQLite's counter of schema changes. */
+    schema_version: number;
+    /** Whether the path leads to the file that was read. */
+    same_file: boolean;
+    /** How many tables it has, SQLite's own left out. */
+    tables: number;
+    /** How long reading a page took, waiting for locks included. */
+    response_ms: number;
 }
 
 /** What starts operations: a keeper. */
@@ -315,7 +587,7 @@ export interface Runs {
 export class Backup {
     constructor(private readonly keeper: Runs) {}
 
-    /** Makes a verified backup of the database. */
+    /** Makes a backup of the database, proves it, and deletes what is too old. */
     create(args: BackupCreateArgs = {}): Job<BackupCreateResult> {
         return this.keeper.run("backup.create", { ...args });
     }
@@ -325,22 +597,22 @@ export class Backup {
         return this.keeper.run("backup.list", { ...args });
     }
 
-    /** Reads backups back and compares them with their manifests. */
+    /** Reads backups to the end and compares every byte with their manifests. */
     verify(args: BackupVerifyArgs = {}): Job<BackupVerifyResult> {
         return this.keeper.run("backup.verify", { ...args });
     }
 
-    /** Puts a backup back. */
+    /** Restores a backup, after verifying it and saving what is there now. */
     restore(args: BackupRestoreArgs = {}): Job<BackupRestoreResult> {
         return this.keeper.run("backup.restore", { ...args });
     }
 
-    /** Deletes backups that retention no longer keeps. */
+    /** Deletes backups that are too old, and tells why each. */
     prune(args: BackupPruneArgs = {}): Job<BackupPruneResult> {
         return this.keeper.run("backup.prune", { ...args });
     }
 
-    /** Says how the backups stand. */
+    /** Tells how the backups stand: the newest, the last failure, the next. */
     status(): Job<BackupStatusResult> {
         return this.keeper.run("backup.status");
     }
@@ -350,17 +622,17 @@ export class Backup {
 export class Migrate {
     constructor(private readonly keeper: Runs) {}
 
-    /** Says which migrations are pending, and what stands in their way. */
+    /** Says what migrate.up would apply, and what is wrong; writes nothing. */
     plan(args: MigratePlanArgs = {}): Job<MigratePlanResult> {
         return this.keeper.run("migrate.plan", { ...args });
     }
 
-    /** Applies the pending migrations. */
+    /** Applies all pending migrations, or leaves everything as it was. */
     up(args: MigrateUpArgs = {}): Job<MigrateUpResult> {
         return this.keeper.run("migrate.up", { ...args });
     }
 
-    /** Lists applied and pending migrations and failed attempts. */
+    /** Shows what is applied, pending, wrong, and what failed; writes nothing. */
     status(args: MigrateStatusArgs = {}): Job<MigrateStatusResult> {
         return this.keeper.run("migrate.status", { ...args });
     }
@@ -370,19 +642,9 @@ export class Migrate {
 export class Health {
     constructor(private readonly keeper: Runs) {}
 
-    /** Measures everything once. */
+    /** Measures memory, CPU, disks, database, event loops and pushed reports once. */
     snapshot(): Job<HealthSnapshotResult> {
         return this.keeper.run("health.snapshot");
-    }
-}
-
-/** keeper.store */
-export class Store {
-    constructor(private readonly keeper: Runs) {}
-
-    /** Opens the database and reads a page. */
-    probe(): Job<Record<string, unknown>> {
-        return this.keeper.run("store.probe");
     }
 }
 
@@ -390,19 +652,19 @@ export class Store {
 export class Doctor {
     constructor(private readonly keeper: Runs) {}
 
-    /** Looks for what is wrong or risky. */
+    /** Looks for what will hurt later: disks, backups, database, migrations. */
     run(): Job<DoctorRunResult> {
         return this.keeper.run("doctor.run");
     }
 }
 
-/** keeper.lifecycle */
-export class Lifecycle {
+/** keeper.store */
+export class Store {
     constructor(private readonly keeper: Runs) {}
 
-    /** This run, and how the one before ended. */
-    status(): Job<LifecycleStatusResult> {
-        return this.keeper.run("lifecycle.status");
+    /** Reads a page of the database and tells its size, journal and schema version. */
+    probe(): Job<StoreProbeResult> {
+        return this.keeper.run("store.probe");
     }
 }
 
@@ -411,9 +673,8 @@ export abstract class Namespaces implements Runs {
     readonly backup = new Backup(this);
     readonly migrate = new Migrate(this);
     readonly health = new Health(this);
-    readonly store = new Store(this);
     readonly doctor = new Doctor(this);
-    readonly lifecycle = new Lifecycle(this);
+    readonly store = new Store(this);
 
     abstract run<T = Record<string, unknown>>(operation: string, args?: Record<string, unknown>): Job<T>;
 }

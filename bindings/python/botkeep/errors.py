@@ -107,6 +107,13 @@ class IsolationError(BotkeepError):
     number = -13
 
 
+class MigrationError(BotkeepError):
+    """A migration failed, or the migration files and history disagree."""
+
+    code = "BK_EMIGRATION"
+    number = -14
+
+
 class UnsupportedError(BotkeepError):
     """This build or this kind of store cannot do that."""
 
@@ -135,6 +142,7 @@ BY_CODE: Dict[str, Type[BotkeepError]] = {
     "BK_ECANCELLED": CancelledError,
     "BK_EDENIED": DeniedError,
     "BK_EISOLATION": IsolationError,
+    "BK_EMIGRATION": MigrationError,
     "BK_EUNSUPPORTED": UnsupportedError,
     "BK_EINTERNAL": InternalError,
 }

@@ -60,33 +60,41 @@ class BackupCreateResult(TypedDict):
 
     name: str
     path: str
-    kind: str
+    kind: Literal["manual", "auto", "startup", "shutdown", "pre_restore", "pre_migration"]
     created_at: str
+    sequence: int
     bytes: int
     database_bytes: int
     page_size: int
     pages: int
     sha256: str
     archive_sha256: str
-    compression: str
+    compression: Literal["gzip", "none"]
     tables: Dict[str, Any]
+    note: str
     verified: bool
+    verified_at: str
     snapshot_ms: int
     verify_ms: int
     total_ms: int
-    pruned: List[str]
+    pruned: List[Dict[str, Any]]
 
 
 class BackupListResultBackups(TypedDict):
+    """The backups, newest first."""
+
     name: str
-    kind: str
+    kind: Literal["manual", "auto", "startup", "shutdown", "pre_restore", "pre_migration"]
     created_at: str
+    sequence: int
     bytes: int
     database_bytes: int
-    compression: str
+    compression: Literal["gzip", "none"]
     sha256: str
-    verified_at: Optional[str]
-    note: Optional[str]
+    verified: bool
+    verified_at: str
+    note: str
+    error: str
 
 
 class BackupListResult(TypedDict):
@@ -99,9 +107,11 @@ class BackupListResult(TypedDict):
 
 
 class BackupVerifyResultBackups(TypedDict):
+    """What was read."""
+
     name: str
     verified: bool
-    error: Optional[str]
+    error: str
 
 
 class BackupVerifyResult(TypedDict):
@@ -116,15 +126,17 @@ class BackupRestoreResult(TypedDict):
     """What backup.restore answers."""
 
     name: str
-    mode: str
+    mode: Literal["live", "staged", "path"]
     applied: bool
     pre_restore: Optional[str]
-    kept: Optional[str]
+    kept: str
     bytes: int
     message: str
 
 
 class BackupPruneResultDeleted(TypedDict):
+    """What was deleted, or would be."""
+
     name: str
     reason: str
 
@@ -136,6 +148,13 @@ class BackupPruneResult(TypedDict):
     kept: int
     dry_run: bool
     freed_bytes: int
+
+
+class BackupStatusResultBroken(TypedDict):
+    """Backups that cannot be used and are never deleted."""
+
+    name: str
+    error: str
 
 
 class BackupStatusResult(TypedDict):
@@ -151,35 +170,43 @@ class BackupStatusResult(TypedDict):
     last_success_at: Optional[str]
     last_failure: Optional[Dict[str, Any]]
     next_due_at: Optional[str]
-    free_bytes: int
+    free_bytes: Optional[int]
     isolation: str
     staged: Optional[str]
+    broken: List[BackupStatusResultBroken]
 
 
 class MigratePlanResultPending(TypedDict):
-    version: str
+    """Files that are not applied yet, in order."""
+
+    version: int
     name: str
     file: str
     transaction: bool
 
 
 class MigratePlanResultProblems(TypedDict):
-    code: str
-    version: str
+    """Where files and history disagree; with any of them migrate.up refuses."""
+
+    code: Literal["edited", "missing", "out_of_order", "newer_than_code", "duplicate"]
+    version: int
+    file: Optional[str]
     message: str
 
 
 class MigratePlanResult(TypedDict):
     """What migrate.plan answers."""
 
-    current: str
+    current: Optional[int]
     pending: List[MigratePlanResultPending]
     problems: List[MigratePlanResultProblems]
     applied: int
 
 
 class MigrateUpResultApplied(TypedDict):
-    version: str
+    """What was applied now, in order."""
+
+    version: int
     name: str
     ms: int
 
@@ -188,65 +215,137 @@ class MigrateUpResult(TypedDict):
     """What migrate.up answers."""
 
     applied: List[MigrateUpResultApplied]
-    current: str
+    current: Optional[int]
     backup: Optional[str]
     total_ms: int
+
+
+class MigrateStatusResultApplied(TypedDict):
+    """The history, in order of version."""
+
+    version: int
+    name: str
+    state: Literal["applied", "partial"]
+    applied_at: str
+    ms: int
+    checksum: str
+
+
+class MigrateStatusResultPending(TypedDict):
+    """Files that are not applied yet, in order."""
+
+    version: int
+    name: str
+    file: str
+    transaction: bool
+
+
+class MigrateStatusResultProblems(TypedDict):
+    """Where files and history disagree; with any of them migrate.up refuses."""
+
+    code: Literal["edited", "missing", "out_of_order", "newer_than_code", "duplicate"]
+    version: int
+    file: Optional[str]
+    message: str
+
+
+class MigrateStatusResultAttempts(TypedDict):
+    """Attempts that failed, newest first, at most 100."""
+
+    version: int
+    file: str
+    at: str
+    ended_at: Optional[str]
+    outcome: Literal["failed", "cancelled", "interrupted"]
+    error: Optional[str]
+    line: Optional[int]
+    statement: Optional[int]
+    statement_text: Optional[str]
+    host: str
+    pid: int
+    backup: Optional[str]
 
 
 class MigrateStatusResult(TypedDict):
     """What migrate.status answers."""
 
-    current: str
-    applied: List[Dict[str, Any]]
-    pending: List[Dict[str, Any]]
-    problems: List[Dict[str, Any]]
-    attempts: List[Dict[str, Any]]
-
-
-class HealthSnapshotResultMemory(TypedDict):
-    rss_bytes: int
-    used_bytes: int
-    limit_bytes: int
-    limit_source: str
-    percent: float
-
-
-class HealthSnapshotResultCpu(TypedDict):
-    percent: Optional[float]
-    cores: int
-
-
-class HealthSnapshotResultOperations(TypedDict):
-    active: int
-    oldest_ms: int
+    current: Optional[int]
+    applied: List[MigrateStatusResultApplied]
+    pending: List[MigrateStatusResultPending]
+    problems: List[MigrateStatusResultProblems]
+    attempts: List[MigrateStatusResultAttempts]
 
 
 class HealthSnapshotResultIssues(TypedDict):
+    """What is not healthy."""
+
     code: str
     check: str
     message: str
 
 
+class HealthSnapshotResultMemory(TypedDict):
+    """Memory, as the kernel accounts it."""
+
+    rss_bytes: int
+    used_bytes: int
+    limit_bytes: Optional[int]
+    limit_source: Literal["cgroup_v2", "cgroup_v1", "option", "host"]
+    percent: Optional[float]
+
+
+class HealthSnapshotResultCpu(TypedDict):
+    """Processor use of this process."""
+
+    percent: Optional[float]
+    cores: Optional[float]
+
+
+class HealthSnapshotResultDisk(TypedDict):
+    """The disks of the data and of the backups."""
+
+    what: Literal["data", "backups"]
+    path: str
+    free_bytes: int
+    total_bytes: int
+    percent: float
+
+
+class HealthSnapshotResultDatabase(TypedDict):
+    """The report of store.probe; null: no database is set."""
+
+    connected: bool
+
+
+class HealthSnapshotResultOperations(TypedDict):
+    """The host's operations in flight."""
+
+    active: int
+    oldest_ms: Optional[int]
+
+
 class HealthSnapshotResult(TypedDict):
     """What health.snapshot answers."""
 
-    status: str
+    status: Literal["healthy", "degraded", "unhealthy", "unknown"]
     checked_at: str
     uptime_ms: int
-    isolation: str
+    isolation: Literal["thread", "process", "own"]
     checks: Dict[str, Any]
-    memory: HealthSnapshotResultMemory
+    issues: List[HealthSnapshotResultIssues]
+    memory: Optional[HealthSnapshotResultMemory]
     cpu: HealthSnapshotResultCpu
-    disk: List[Dict[str, Any]]
-    database: Dict[str, Any]
+    disk: List[HealthSnapshotResultDisk]
+    database: Optional[HealthSnapshotResultDatabase]
     loops: Dict[str, Any]
     operations: HealthSnapshotResultOperations
-    issues: List[HealthSnapshotResultIssues]
 
 
 class DoctorRunResultFindings(TypedDict):
-    code: str
+    """What was looked at."""
+
     level: Literal["ok", "note", "warning", "problem"]
+    code: str
     message: str
     advice: str
 
@@ -255,17 +354,22 @@ class DoctorRunResult(TypedDict):
     """What doctor.run answers."""
 
     findings: List[DoctorRunResultFindings]
-    worst: str
+    worst: Literal["ok", "note", "warning", "problem"]
 
 
-class LifecycleStatusResult(TypedDict):
-    """What lifecycle.status answers."""
+class StoreProbeResult(TypedDict):
+    """What store.probe answers."""
 
-    run_id: str
-    started_at: str
-    uptime_ms: int
-    previous: Optional[Dict[str, Any]]
-    operations: int
+    path: str
+    bytes: int
+    wal_bytes: int
+    page_size: int
+    pages: int
+    journal_mode: str
+    schema_version: int
+    same_file: bool
+    tables: int
+    response_ms: int
 
 
 class Backup(Namespace):
@@ -278,7 +382,12 @@ class Backup(Namespace):
         note: Optional[str] = None,
         compress: Optional[Literal["auto", "gzip", "none"]] = None,
     ) -> Job[BackupCreateResult]:
-        """Makes a verified backup of the database."""
+        """Makes a backup of the database, proves it, and deletes what is too old.
+
+        kind: Why it is made; retention counts each kind for itself.
+        note: A text of yours that is kept with the backup.
+        compress: Instead of the option backup.compress.
+        """
         return self._run("backup.create", {
             "kind": kind,
             "note": note,
@@ -291,7 +400,11 @@ class Backup(Namespace):
         kind: Optional[Literal["manual", "auto", "startup", "shutdown", "pre_restore", "pre_migration"]] = None,
         limit: Optional[int] = None,
     ) -> Job[BackupListResult]:
-        """Lists the backups, newest first."""
+        """Lists the backups, newest first.
+
+        kind: Only backups of this kind.
+        limit: At most so many, the newest.
+        """
         return self._run("backup.list", {"kind": kind, "limit": limit})
 
     def verify(
@@ -300,7 +413,11 @@ class Backup(Namespace):
         name: Optional[str] = None,
         all: Optional[bool] = None,
     ) -> Job[BackupVerifyResult]:
-        """Reads backups back and compares them with their manifests."""
+        """Reads backups to the end and compares every byte with their manifests.
+
+        name: Which one; without it the newest.
+        all: All of them.
+        """
         return self._run("backup.verify", {"name": name, "all": all})
 
     def restore(
@@ -310,7 +427,12 @@ class Backup(Namespace):
         mode: Optional[Literal["auto", "live", "staged"]] = None,
         to: Optional[str] = None,
     ) -> Job[BackupRestoreResult]:
-        """Puts a backup back."""
+        """Restores a backup, after verifying it and saving what is there now.
+
+        name: Which one; without it the newest verified one.
+        mode: live: into the open database; staged: when the bot starts next; auto: live, or as a whole file where the database does not open.
+        to: A path that does not exist: restore into that file instead.
+        """
         return self._run("backup.restore", {"name": name, "mode": mode, "to": to})
 
     def prune(
@@ -319,11 +441,15 @@ class Backup(Namespace):
         keep: Optional[int] = None,
         dry_run: Optional[bool] = None,
     ) -> Job[BackupPruneResult]:
-        """Deletes backups that retention no longer keeps."""
+        """Deletes backups that are too old, and tells why each.
+
+        keep: Instead of the option backup.keep.
+        dry_run: Only tell what would be deleted.
+        """
         return self._run("backup.prune", {"keep": keep, "dry_run": dry_run})
 
     def status(self) -> Job[BackupStatusResult]:
-        """Says how the backups stand."""
+        """Tells how the backups stand: the newest, the last failure, the next."""
         return self._run("backup.status", {})
 
 
@@ -331,20 +457,30 @@ class Migrate(Namespace):
     """keeper.migrate"""
 
     def plan(self, *, dir: Optional[str] = None) -> Job[MigratePlanResult]:
-        """Says which migrations are pending, and what stands in their way."""
+        """Says what migrate.up would apply, and what is wrong; writes nothing.
+
+        dir: The folder of NNNN_name.sql files; without: migrate.dir.
+        """
         return self._run("migrate.plan", {"dir": dir})
 
     def up(
         self,
         *,
         dir: Optional[str] = None,
-        to: Optional[str] = None,
+        to: Optional[int] = None,
     ) -> Job[MigrateUpResult]:
-        """Applies the pending migrations."""
+        """Applies all pending migrations, or leaves everything as it was.
+
+        dir: The folder of NNNN_name.sql files; without: migrate.dir.
+        to: Apply up to this version; without: all.
+        """
         return self._run("migrate.up", {"dir": dir, "to": to})
 
     def status(self, *, dir: Optional[str] = None) -> Job[MigrateStatusResult]:
-        """Lists applied and pending migrations and failed attempts."""
+        """Shows what is applied, pending, wrong, and what failed; writes nothing.
+
+        dir: The folder of NNNN_name.sql files; without: migrate.dir.
+        """
         return self._run("migrate.status", {"dir": dir})
 
 
@@ -352,32 +488,26 @@ class Health(Namespace):
     """keeper.health"""
 
     def snapshot(self) -> Job[HealthSnapshotResult]:
-        """Measures everything once."""
+        """Measures memory, CPU, disks, database, event loops and pushed reports once.
+        """
         return self._run("health.snapshot", {})
-
-
-class Store(Namespace):
-    """keeper.store"""
-
-    def probe(self) -> Job[Dict[str, Any]]:
-        """Opens the database and reads a page."""
-        return self._run("store.probe", {})
 
 
 class Doctor(Namespace):
     """keeper.doctor"""
 
     def run(self) -> Job[DoctorRunResult]:
-        """Looks for what is wrong or risky."""
+        """Looks for what will hurt later: disks, backups, database, migrations."""
         return self._run("doctor.run", {})
 
 
-class Lifecycle(Namespace):
-    """keeper.lifecycle"""
+class Store(Namespace):
+    """keeper.store"""
 
-    def status(self) -> Job[LifecycleStatusResult]:
-        """This run, and how the one before ended."""
-        return self._run("lifecycle.status", {})
+    def probe(self) -> Job[StoreProbeResult]:
+        """Reads a page of the database and tells its size, journal and schema version.
+        """
+        return self._run("store.probe", {})
 
 
 class Namespaces:
@@ -396,13 +526,9 @@ class Namespaces:
         return Health(self)
 
     @property
-    def store(self: Runs) -> Store:
-        return Store(self)
-
-    @property
     def doctor(self: Runs) -> Doctor:
         return Doctor(self)
 
     @property
-    def lifecycle(self: Runs) -> Lifecycle:
-        return Lifecycle(self)
+    def store(self: Runs) -> Store:
+        return Store(self)

@@ -1,0 +1,113 @@
+/*
+ * Tests of src/backup/name.c: names made, taken apart, and refused when they come from outside.
+ * Not of which backups exist (tests/c/backup_names.c).
+ */
+#include <backup/name.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include <core/error.h>
+
+#include "sandbox.h"
+#include <cmocka.h>
+
+#define AT INT64_C(1764844200123) /* 2025-12-04T10:30:00.123Z */
+
+static void test_backup_name__makes_the_documented_form(void **state) {
+    char name[BK__NAME_SIZE];
+
+    (void)state;
+    bk__name_make(name, "manual", AT, 1, false);
+    assert_string_equal(name, "manual_2025-12-04T10-30-00.db");
+    bk__name_make(name, "pre_migration", AT, 2, true);
+    assert_string_equal(name, "pre_migration_2025-12-04T10-30-00_2.db.gz");
+}
+
+static void test_backup_name__reads_back_what_it_makes(void **state) {
+    (void)state;
+    for (size_t i = 0; bk__kinds[i] != NULL; i++) {
+        for (int nth = 1; nth < 100000; nth *= 7) {
+            char name[BK__NAME_SIZE], kind[BK__KIND_SIZE];
+            bool gzip = false;
+
+            bk__name_make(name, bk__kinds[i], AT, nth, nth % 2 == 0);
+            assert_true(bk__name_parse(name, kind, &gzip));
+            assert_string_equal(kind, bk__kinds[i]);
+            assert_int_equal(gzip, nth % 2 == 0);
+        }
+    }
+}
+
+static void test_backup_name__takes_no_foreign_name_for_its_own(void **state) {
+    static const char *const foreign[] = {
+        "",
+        "manual",
+        "manual_",
+        "manual_2025-12-04T10-30-00",
+        "manual_2025-12-04T10-30-00.db.json",
+        "manual_2025-12-04T10-30-00.db.gz.gz",
+        "manual_2025-12-04T10-30-00-123Z.db",
+        "manual_2025-12-04_10-30-00.db",
+        "manual_2025-12-04T10-30-00_.db",
+        "manual_2025-12-04T10-30-00_0.db",
+        "manual_2025-12-04T10-30-00_12345678.db",
+        "manual_2025-12-04T10-30-0x.db",
+        "Manual_2025-12-04T10-30-00.db",
+        "../manual_2025-12-04T10-30-00.db",
+        " manual_2025-12-04T10-30-00.db",
+        "weekly_2025-12-04T10-30-00.db",
+        "bot.db",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+        if (bk__name_parse(foreign[i], NULL, NULL)) {
+            fail_msg("\"%s\" is taken for ours", foreign[i]);
+        }
+    }
+}
+
+static void test_backup_name__only_its_own_temporary_files_are_temporary(void **state) {
+    (void)state;
+    assert_true(bk__name_is_temp(".tmp-manual_2025-12-04T10-30-00.db"));
+    assert_true(bk__name_is_temp(".tmp-auto_2025-12-04T10-30-00_2.db.gz.json"));
+    assert_true(bk__name_is_temp(".tmp-auto_2025-12-04T10-30-00.db-journal"));
+    assert_false(bk__name_is_temp(".tmp-"));
+    assert_false(bk__name_is_temp(".tmp-upload.db"));
+    assert_false(bk__name_is_temp(".tmp-manual_yesterday.db"));
+    assert_false(bk__name_is_temp("manual_2025-12-04T10-30-00.db"));
+}
+
+static void assert_name_refused(const char *name) {
+    bk__error_clear();
+    assert_int_equal(bk__name_check(name), BK_EINVAL);
+    assert_non_null(strstr(bk__error_text(), "name"));
+}
+
+static void test_backup_name__paths_and_huge_names_are_refused(void **state) {
+    char huge[4096];
+
+    (void)state;
+    memset(huge, 'a', sizeof huge - 1);
+    huge[sizeof huge - 1] = '\0';
+    assert_name_refused("");
+    assert_name_refused("/etc/passwd");
+    assert_name_refused("../manual_2025-12-04T10-30-00.db");
+    assert_name_refused("..");
+    assert_name_refused("a/../b");
+    assert_name_refused(huge);
+    assert_int_equal(bk__name_check("anything-else"), 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_backup_name__makes_the_documented_form),
+        cmocka_unit_test(test_backup_name__reads_back_what_it_makes),
+        cmocka_unit_test(test_backup_name__takes_no_foreign_name_for_its_own),
+        cmocka_unit_test(test_backup_name__only_its_own_temporary_files_are_temporary),
+        cmocka_unit_test(test_backup_name__paths_and_huge_names_are_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -4,6 +4,7 @@
  */
 #include <backup/pipeline.h>
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

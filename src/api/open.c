@@ -88,7 +88,8 @@ static int first_work(struct bk__keeper *k) {
     if (bk__operation_find("lifecycle.start")) {
         code = bk__keeper_call(k, "lifecycle.start", NULL, -1, NULL);
     }
-    if (code == 0 && is_staged(config)) {
+    /* Tools look at a bot that may be running: only a start of the bot itself is the next start. */
+    if (code == 0 && bk__config_bool(config, BK__OPT_RUN_TRACK) && is_staged(config)) {
         code = bk__keeper_call(k, "backup.apply", NULL, -1, NULL);
     }
     return code;

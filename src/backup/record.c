@@ -66,9 +66,6 @@ void bk__record_success(struct bk__job *job, const struct bk__manifest *manifest
     }
     bool complete = bk__json_add_text(record, "last_success_at", stamp) &&
                     bk__json_add_text(record, "last_success_name", manifest->name);
-    if (complete && strcmp(manifest->kind, "auto") == 0) {
-        complete = bk__json_add_text(record, "last_auto_at", stamp);
-    }
     save(job, record, complete);
 }
 

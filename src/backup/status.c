@@ -95,19 +95,20 @@ static bool add_broken(struct json_object *result,
     return bk__json_put(result, "broken", list) && ok;
 }
 
-/* When the next automatic backup is due: counted from the last one by the wall clock, because it
-   must survive restarts; a last one in the future (the clock was set back) counts as now. */
+/* When the next automatic backup is due: what the schedule noted, else counted from the last one. A
+   last one in the future (the clock was set back) counts as now. */
 static int64_t next_due(struct bk__job *job, const struct bk__catalogue *catalogue) {
     double every = bk__config_number(bk__job_config(job), BK__OPT_BACKUP_EVERY);
     int64_t now = bk__job_wall(job);
-    for (size_t i = 0; i < catalogue->count; i++) {
+    int64_t due = bk__job_next_due(job, "backup.create");
+    for (size_t i = 0; due < 0 && i < catalogue->count; i++) {
         const struct bk__manifest *item = &catalogue->items[i];
         if (strcmp(item->kind, "auto") == 0) {
             int64_t last = item->created_ms < now ? item->created_ms : now;
-            return last + (int64_t)(every * HOUR_MS);
+            due = last + (int64_t)(every * HOUR_MS);
         }
     }
-    return now;
+    return due < 0 ? now : due;
 }
 
 static bool add_stamp(struct json_object *to, const char *name, bool known,

@@ -108,10 +108,13 @@ void bk__job_progress(struct bk__job *job, const char *phase, int64_t done,
                       int64_t total) {
     struct bk__job *root = job->root;
     int64_t now = bk__keeper_mono(job->k);
-    if (now - root->progress_mono < PROGRESS_EVERY_MS) {
+    int64_t last = __atomic_load_n(&root->progress_mono, __ATOMIC_RELAXED);
+    /* A job may tell from threads of its own as well; one of them wins this tenth of a second. */
+    if (now - last < PROGRESS_EVERY_MS ||
+        !__atomic_compare_exchange_n(&root->progress_mono, &last, now, false,
+                                     __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
         return;
     }
-    root->progress_mono = now;
     struct json_object *members = bk__json_object();
     if (!members) {
         return; /* the next one may fit */

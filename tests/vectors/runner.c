@@ -160,9 +160,11 @@ static bool play(struct story *s, struct json_object *data) {
     struct json_object *steps = member(data, "steps"), *files = member(data, "files");
     char reason[sizeof(wrong)];
 
-    json_object_object_foreach(member(data, "files"), name, content) {
-        if (!make_file(s, name, content))
-            return false;
+    if (files) {
+        json_object_object_foreach(files, name, content) {
+            if (!make_file(s, name, content))
+                return false;
+        }
     }
     if (!expect_answer(s, member(data, "open"), open_keeper(s)))
         return false;

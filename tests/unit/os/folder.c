@@ -11,8 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -251,28 +253,31 @@ static void test_os_folder__lock_wait_can_be_cancelled(void **state) {
     close(first);
 }
 
-static void *remove_and_unlock(void *fd) {
-    bk__clock_sleep(50);
-    unlink(sandbox_path("lock"));
-    close(*(int *)fd);
-    return NULL;
+/* The moment at which the last holder removes the file: after our open(), before our flock(). */
+static const char *removed_at_flock;
+
+int flock(int fd, int operation) {
+    if (removed_at_flock)
+        unlink(removed_at_flock);
+    removed_at_flock = NULL;
+    return (int)syscall(SYS_flock, fd, operation);
 }
 
 static void test_os_folder__lock_is_never_one_on_a_removed_file(void **state) {
-    int first = bk__file_lock(sandbox_path("lock"), 0, NULL), second;
     struct stat locked, there;
-    pthread_t thread;
+    int fd;
 
     (void)state;
-    assert_true(first >= 0);
-    assert_int_equal(pthread_create(&thread, NULL, remove_and_unlock, &first), 0);
-    second = bk__file_lock(sandbox_path("lock"), 10000, NULL);
-    pthread_join(thread, NULL);
-    assert_true(second >= 0);
-    assert_int_equal(fstat(second, &locked), 0);
+    removed_at_flock = sandbox_path("lock");
+    assert_int_equal(bk__file_lock(sandbox_path("lock"), 0, NULL), -EWOULDBLOCK);
+    removed_at_flock = sandbox_path("lock");
+    fd = bk__file_lock(sandbox_path("lock"), 10000, NULL);
+    assert_null(removed_at_flock);
+    assert_true(fd >= 0);
+    assert_int_equal(fstat(fd, &locked), 0);
     assert_int_equal(stat(sandbox_path("lock"), &there), 0);
     assert_int_equal(locked.st_ino, there.st_ino);
-    close(second);
+    close(fd);
 }
 
 static void test_os_folder__lock_needs_its_folder(void **state) {

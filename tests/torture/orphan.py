@@ -12,6 +12,7 @@ import hosts
 
 ROUNDS = 3
 MEGABYTES = 48
+OURS = {'.botkeep.lock', '.gitignore'}
 
 
 def fill(path):
@@ -50,7 +51,7 @@ def wait_until(true, what):
 def leftovers(backups):
     """Half a backup, in any form: what is neither an archive with its manifest nor the lock."""
     names = set(os.listdir(backups)) if os.path.isdir(backups) else set()
-    return sorted(name for name in names if name != '.botkeep.lock' and not (
+    return sorted(name for name in names if name not in OURS and not (
         name.endswith('.json') and name[:-5] in names or name + '.json' in names))
 
 

@@ -52,8 +52,11 @@ class Storm:
         archive = os.path.join(self.folder, 'backups', name)
         count.assert_backup(archive, self.folder, least, most + 1)
         self.backups += 1
-        for file in (archive, archive + '.json'):
-            os.unlink(file)
+        os.unlink(archive)
+        try:
+            os.unlink(archive + '.json')
+        except FileNotFoundError:
+            pass  # The next backup has already collected the manifest without an archive.
 
     def take_other(self, words):
         assert words[0] == 'a', 'the second writer says: ' + ' '.join(words)

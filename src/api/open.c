@@ -79,17 +79,13 @@ static bool is_staged(const struct bk__config *config) {
 /* What has to be done before the host opens its database. */
 static int first_work(struct bk__keeper *k) {
     const struct bk__config *config = bk__keeper_config(k);
-    int code = 0;
     /* A tool beside a running bot, or the bot's own helper, must not apply what waits for the
        bot's next start. */
     if (!bk__config_bool(config, BK__OPT_RUN_TRACK)) {
         return 0;
     }
-    if (bk__operation_find("lifecycle.start")) {
-        code = bk__keeper_call(k, "lifecycle.start", NULL, -1, NULL);
-    }
-    /* Tools look at a bot that may be running: only a start of the bot itself is the next start. */
-    if (code == 0 && bk__config_bool(config, BK__OPT_RUN_TRACK) && is_staged(config)) {
+    int code = bk__keeper_call(k, "lifecycle.start", NULL, -1, NULL);
+    if (code == 0 && is_staged(config)) {
         code = bk__keeper_call(k, "backup.apply", NULL, -1, NULL);
     }
     return code;

@@ -54,6 +54,13 @@ static void health_ended(struct bk__keeper *k, const struct bk__plan_end *end) {
     }
 }
 
+static void seen_ended(struct bk__keeper *k, const struct bk__plan_end *end) {
+    if (end->code < 0 && *end->memory == 0) {
+        bk__keeper_log(k, "warning", "The run's sign of life failed: %s", end->why);
+    }
+    *end->memory = end->code < 0; /* once, not every minute of a full disk */
+}
+
 /* A bot's first minute belongs to its own start and migrations; a missed backup does not wait. */
 static const struct bk__plan plans[] = {
     {.operation = "backup.create",
@@ -70,6 +77,10 @@ static const struct bk__plan plans[] = {
      .enabled = BK__OPT_HEALTH_ENABLED,
      .first_ms = 10 * SECOND,
      .ended = health_ended},
+    {.operation = "lifecycle.seen",
+     .fixed_ms = 5 * SECOND,
+     .first_ms = 5 * SECOND,
+     .ended = seen_ended},
 };
 
 int bk__api_plan(struct bk__keeper *k) {

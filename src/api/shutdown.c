@@ -81,8 +81,7 @@ static int shut_down(struct bk__keeper *k, int grace_ms) {
     if (backup) {
         note(&outcome, last_backup(k, deadline));
     }
-    if (bk__config_bool(bk__keeper_config(k), BK__OPT_RUN_TRACK) &&
-        bk__operation_find("lifecycle.stop")) {
+    if (bk__config_bool(bk__keeper_config(k), BK__OPT_RUN_TRACK)) {
         int64_t late = mono(k) > deadline ? mono(k) : deadline;
         note(&outcome, bk__keeper_call(k, "lifecycle.stop", NULL, late + MARK_MS, NULL));
     }

@@ -203,7 +203,16 @@ int64_t bk__plan_tick(struct bk__keeper *k) {
 
 /* ---- bk_open() --------------------------------------------------------------------- */
 
+static int64_t period_of(const struct bk__keeper *k, const struct bk__plan *row) {
+    double period = bk__config_number(k->config, row->every) * (double)row->unit_ms;
+    int64_t whole = row->fixed_ms > 0 ? row->fixed_ms : (int64_t)period;
+    return whole < LEAST_PERIOD_MS ? LEAST_PERIOD_MS : whole;
+}
+
 static bool wanted(const struct bk__keeper *k, const struct bk__plan *row) {
+    if (row->fixed_ms > 0) {
+        return bk__operation_find(row->operation) != NULL;
+    }
     return bk__config_bool(k->config, row->enabled) &&
            bk__config_number(k->config, row->every) > 0 &&
            bk__operation_find(row->operation);
@@ -219,16 +228,13 @@ int bk__keeper_plan(struct bk__keeper *k, const struct bk__plan *rows, int count
             continue;
         }
         struct bk__plan_state *plan = &k->plans[k->plan_count++];
-        double period =
-            bk__config_number(k->config, rows[i].every) * (double)rows[i].unit_ms;
         int64_t recorded =
             rows[i].recorded ? recorded_due(record, rows[i].operation) : -1;
         plan->row = &rows[i];
         plan->job = NULL;
         plan->memory = 0;
-        bk__due_start(&plan->due,
-                      period < LEAST_PERIOD_MS ? LEAST_PERIOD_MS : (int64_t)period,
-                      recorded, rows[i].first_ms, bk__keeper_wall(k));
+        bk__due_start(&plan->due, period_of(k, &rows[i]), recorded, rows[i].first_ms,
+                      bk__keeper_wall(k));
     }
     k->plans_on = true;
     bk__keeper_poke(k);

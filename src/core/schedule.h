@@ -28,6 +28,7 @@ struct bk__plan_end {
 struct bk__plan {
     const char *operation;
     const char *args;        /* JSON, or NULL */
+    int64_t fixed_ms;        /* the period, whatever the options say; 0: they say */
     enum bk__option every;   /* the option with the period, 0: never */
     int64_t unit_ms;         /* of that option */
     enum bk__option enabled; /* the boolean option that allows it */

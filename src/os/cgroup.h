@@ -1,6 +1,6 @@
 /*
  * Where this process stands in the control group tree, and numbers read there. Not what they mean:
- * system.c, the only caller, decides that.
+ * system.c and oom.c, the only callers, decide that.
  */
 #ifndef BK_OS_CGROUP_H
 #define BK_OS_CGROUP_H

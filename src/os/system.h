@@ -48,6 +48,7 @@ int64_t bk__system_cpu_ms(void); /* its process_ms alone */
 
 int64_t bk__system_rss(void);          /* bytes, from a kept descriptor-free read */
 bool bk__system_boot_id(char out[64]); /* false: unknown */
+int64_t bk__system_oom_kills(const char *root); /* in this process's cgroup; -1: unknown */
 const char *bk__system_filesystem(const char *path, bool *ret_ephemeral,
                                   bool *ret_network);
 

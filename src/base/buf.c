@@ -19,10 +19,12 @@ static bool grow(struct bk__buf *buf, size_t size) {
         buf->failed = true;
         return false;
     }
-    while (room < buf->size + size + 1)
+    while (room < buf->size + size + 1) {
         room *= 2;
-    if (room == buf->room)
+    }
+    if (room == buf->room) {
         return true;
+    }
     data = realloc(buf->data, room);
     if (!data) {
         buf->failed = true;
@@ -41,15 +43,18 @@ void bk__buf_free(struct bk__buf *buf) {
 void bk__buf_clear(struct bk__buf *buf) {
     buf->size = 0;
     buf->failed = false;
-    if (buf->data)
+    if (buf->data) {
         buf->data[0] = '\0';
+    }
 }
 
 void bk__buf_add(struct bk__buf *buf, const void *bytes, size_t size) {
-    if (!grow(buf, size))
+    if (!grow(buf, size)) {
         return;
-    if (size)
+    }
+    if (size) {
         memcpy(buf->data + buf->size, bytes, size);
+    }
     buf->size += size;
     buf->data[buf->size] = '\0';
 }
@@ -68,9 +73,9 @@ void bk__buf_vprintf(struct bk__buf *buf, const char *format, va_list args) {
     va_copy(measure, args);
     size = vsnprintf(NULL, 0, format, measure);
     va_end(measure);
-    if (size < 0)
+    if (size < 0) {
         buf->failed = true;
-    else if (grow(buf, (size_t)size)) {
+    } else if (grow(buf, (size_t)size)) {
         vsnprintf(buf->data + buf->size, (size_t)size + 1, format, args);
         buf->size += (size_t)size;
     }

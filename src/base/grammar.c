@@ -28,8 +28,9 @@ static void blanks(struct cursor *c) {
 
 /* Takes the character when it comes next. */
 static bool taken(struct cursor *c, char wanted) {
-    if (*c->at != wanted)
+    if (*c->at != wanted) {
         return false;
+    }
     c->at++;
     return true;
 }
@@ -43,48 +44,59 @@ static size_t digits(struct cursor *c) {
 
 static bool number(struct cursor *c) {
     taken(c, '-');
-    if (!taken(c, '0') && !digits(c))
+    if (!taken(c, '0') && !digits(c)) {
         return wrong(c, "a value is missing or not one of JSON's");
-    if (taken(c, '.') && !digits(c))
+    }
+    if (taken(c, '.') && !digits(c)) {
         return wrong(c, "a number has no digits behind its point");
+    }
     if (*c->at == 'e' || *c->at == 'E') {
         c->at++;
-        if (!taken(c, '+'))
+        if (!taken(c, '+')) {
             taken(c, '-');
-        if (!digits(c))
+        }
+        if (!digits(c)) {
             return wrong(c, "a number has no digits in its exponent");
+        }
     }
     return true;
 }
 
 static bool escape(struct cursor *c) {
     if (*c->at != 'u') {
-        if (!*c->at || !strchr("\"\\/bfnrt", *c->at))
+        if (!*c->at || !strchr("\"\\/bfnrt", *c->at)) {
             return wrong(c, "a text holds an unknown escape");
+        }
         c->at++;
         return true;
     }
     c->at++;
-    if (strspn(c->at, "0123456789abcdefABCDEF") < 4)
+    if (strspn(c->at, "0123456789abcdefABCDEF") < 4) {
         return wrong(c, "a text holds a \\u without four digits");
-    if (strncmp(c->at, "0000", 4) == 0)
+    }
+    if (strncmp(c->at, "0000", 4) == 0) {
         return wrong(c, "a text holds a NUL");
+    }
     c->at += 4;
     return true;
 }
 
 static bool string(struct cursor *c) {
-    if (!taken(c, '"'))
+    if (!taken(c, '"')) {
         return wrong(c, "a name in double quotes is missing");
+    }
     while (*c->at != '"') {
-        if ((unsigned char)*c->at < 0x20)
+        if ((unsigned char)*c->at < 0x20) {
             return wrong(c, *c->at ? "a text holds a bare control character"
                                    : "a text does not end");
+        }
         if (taken(c, '\\')) {
-            if (!escape(c))
+            if (!escape(c)) {
                 return false;
-        } else
+            }
+        } else {
             c->at++;
+        }
     }
     c->at++;
     return true;
@@ -92,35 +104,41 @@ static bool string(struct cursor *c) {
 
 static bool member(struct cursor *c) {
     blanks(c);
-    if (!string(c))
+    if (!string(c)) {
         return false;
+    }
     blanks(c);
-    if (!taken(c, ':'))
+    if (!taken(c, ':')) {
         return wrong(c, "a colon is missing behind a name");
+    }
     return value(c);
 }
 
 /* The inside of a list or an object, whose opening bracket is taken already. */
 static bool items(struct cursor *c, char end, bool (*item)(struct cursor *)) {
-    if (c->depth-- <= 0)
+    if (c->depth-- <= 0) {
         return wrong(c, "it is nested too deep");
+    }
     blanks(c);
     if (!taken(c, end)) {
         do {
-            if (!item(c))
+            if (!item(c)) {
                 return false;
+            }
             blanks(c);
         } while (taken(c, ','));
-        if (!taken(c, end))
+        if (!taken(c, end)) {
             return wrong(c, "a comma or a closing bracket is missing");
+        }
     }
     c->depth++;
     return true;
 }
 
 static bool word(struct cursor *c, const char *text) {
-    if (strncmp(c->at, text, strlen(text)) != 0)
+    if (strncmp(c->at, text, strlen(text)) != 0) {
         return wrong(c, "a value is missing or not one of JSON's");
+    }
     c->at += strlen(text);
     return true;
 }
@@ -151,10 +169,12 @@ const char *bk__grammar_check(const char *text, int depth) {
     struct cursor c = {.at = text, .depth = depth};
 
     blanks(&c);
-    if (*c.at != '{')
+    if (*c.at != '{') {
         return "it is not a JSON object";
-    if (!value(&c))
+    }
+    if (!value(&c)) {
         return c.why;
+    }
     blanks(&c);
     return *c.at ? "something stands behind its end" : NULL;
 }

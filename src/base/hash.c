@@ -32,8 +32,9 @@ static void finish(SHA256_CTX *context, char ret_hex[BK__SHA256_HEX]) {
 struct bk__hash *bk__hash_new(void) {
     struct bk__hash *hash = malloc(sizeof *hash);
 
-    if (hash)
+    if (hash) {
         SHA256_Init(&hash->context);
+    }
     return hash;
 }
 

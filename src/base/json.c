@@ -23,15 +23,18 @@ static struct json_object *build(const char *text, const char **why) {
     struct json_object *object = NULL;
     size_t size = strlen(text);
 
-    if (!tokener)
+    if (!tokener) {
         return NULL;
+    }
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
     if (size < INT32_MAX) {
         object = json_tokener_parse_ex(tokener, text, (int)size);
-        if (!object)
+        if (!object) {
             *why = json_tokener_error_desc(json_tokener_get_error(tokener));
-    } else
+        }
+    } else {
         *why = "it is too long";
+    }
     json_tokener_free(tokener);
     return object;
 }
@@ -40,14 +43,16 @@ struct json_object *bk__json_parse(const char *text, const char **ret_why) {
     const char *why = "it is not valid UTF-8";
     struct json_object *object = NULL;
 
-    if (bk__text_utf8(text))
+    if (bk__text_utf8(text)) {
         why = bk__grammar_check(text, DEPTH);
+    }
     if (!why) {
         why = "out of memory";
         object = build(text, &why);
     }
-    if (!object && ret_why)
+    if (!object && ret_why) {
         *ret_why = why;
+    }
     return object;
 }
 
@@ -71,16 +76,18 @@ static bool whole(struct json_object *value, int64_t *ret) {
     if (json_object_is_type(value, json_type_int)) {
         /* json-c reads above the range of int64_t as uint64_t, and cuts below it. */
         if (json_object_get_int64(value) == INT64_MAX &&
-            json_object_get_uint64(value) > INT64_MAX)
+            json_object_get_uint64(value) > INT64_MAX) {
             return false;
+        }
         *ret = json_object_get_int64(value);
         return true;
     }
     if (json_object_is_type(value, json_type_double)) {
         double number = json_object_get_double(value);
 
-        if (!(fabs(number) <= 9007199254740992.0) || number != trunc(number))
+        if (!(fabs(number) <= 9007199254740992.0) || number != trunc(number)) {
             return false;
+        }
         *ret = (int64_t)number;
         return true;
     }
@@ -98,8 +105,9 @@ double bk__json_number(struct json_object *object, const char *name, double fall
     double number;
 
     if (!json_object_is_type(value, json_type_int) &&
-        !json_object_is_type(value, json_type_double))
+        !json_object_is_type(value, json_type_double)) {
         return fallback;
+    }
     number = json_object_get_double(value);
     return isfinite(number) ? number : fallback; /* 1e999 is JSON */
 }
@@ -117,10 +125,12 @@ static struct json_object *pick_item(struct json_object *from, const char **path
     size_t digits = strspn(at, "0123456789"), index = 0;
 
     if (!json_object_is_type(from, json_type_array) || !digits || digits > 9 ||
-        at[digits] != ']')
+        at[digits] != ']') {
         return NULL;
-    for (size_t i = 0; i < digits; i++)
+    }
+    for (size_t i = 0; i < digits; i++) {
         index = index * 10 + (size_t)(at[i] - '0');
+    }
     *path = at + digits + 1;
     return json_object_array_get_idx(from, index);
 }
@@ -130,24 +140,27 @@ static struct json_object *pick_member(struct json_object *from, const char **pa
     struct json_object *value = NULL;
     char *name = size ? strndup(*path, size) : NULL;
 
-    if (name)
+    if (name) {
         value = bk__json_member(from, name);
+    }
     free(name);
     *path += size;
     return value;
 }
 
 struct json_object *bk__json_pick(struct json_object *root, const char *path) {
-    if (*path != '[')
+    if (*path != '[') {
         root = pick_member(root, &path);
+    }
     while (root && *path) {
-        if (*path == '[')
+        if (*path == '[') {
             root = pick_item(root, &path);
-        else if (*path == '.') {
+        } else if (*path == '.') {
             path++;
             root = pick_member(root, &path);
-        } else
+        } else {
             return NULL; /* "a[0]b" */
+        }
     }
     return root;
 }
@@ -157,8 +170,9 @@ bool bk__json_put(struct json_object *object, const char *name,
     char *clean = bk__text_clean(name);
     bool added = clean && json_object_object_add(object, clean, value) == 0;
 
-    if (!added)
+    if (!added) {
         json_object_put(value);
+    }
     free(clean);
     return added;
 }
@@ -171,8 +185,9 @@ bool bk__json_add_text(struct json_object *object, const char *name, const char 
 
         value = clean ? json_object_new_string(clean) : NULL;
         free(clean);
-        if (!value)
+        if (!value) {
             return false;
+        }
     }
     return bk__json_put(object, name, value);
 }
@@ -189,8 +204,9 @@ static void print_number(double value, char *out, size_t size) {
     locale_t before = uselocale(newlocale(LC_ALL_MASK, "C", (locale_t)0));
 
     snprintf(out, size, "%.15g", value);
-    if (strtod(out, NULL) != value)
+    if (strtod(out, NULL) != value) {
         snprintf(out, size, "%.17g", value);
+    }
     uselocale(before);
 }
 
@@ -198,8 +214,9 @@ bool bk__json_add_number(struct json_object *object, const char *name, double va
     struct json_object *number;
     char text[40];
 
-    if (!isfinite(value)) /* JSON has no word for it */
+    if (!isfinite(value)) { /* JSON has no word for it */
         return bk__json_put(object, name, NULL);
+    }
     print_number(value, text, sizeof text);
     number = json_object_new_double_s(value, text);
     return number && bk__json_put(object, name, number);
@@ -220,8 +237,9 @@ struct json_object *bk__json_list(void) {
 }
 
 bool bk__json_append(struct json_object *list, struct json_object *value) {
-    if (json_object_array_add(list, value) == 0)
+    if (json_object_array_add(list, value) == 0) {
         return true;
+    }
     json_object_put(value);
     return false;
 }

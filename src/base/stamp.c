@@ -45,10 +45,12 @@ static struct civil split(int64_t unix_ms) {
     int64_t days, rest;
 
     /* Four digits of a year are all that the form has room for. */
-    if (unix_ms < FIRST_MS)
+    if (unix_ms < FIRST_MS) {
         unix_ms = FIRST_MS;
-    if (unix_ms > LAST_MS)
+    }
+    if (unix_ms > LAST_MS) {
         unix_ms = LAST_MS;
+    }
     days = unix_ms / DAY_MS;
     rest = unix_ms % DAY_MS;
     if (rest < 0) {
@@ -104,8 +106,9 @@ static int take(const char *at, int digits) {
     int value = 0;
 
     for (int i = 0; i < digits; i++) {
-        if (at[i] < '0' || at[i] > '9')
+        if (at[i] < '0' || at[i] > '9') {
             return -1;
+        }
         value = value * 10 + (at[i] - '0');
     }
     return value;
@@ -115,16 +118,18 @@ bool bk__stamp_parse(const char *iso, int64_t *ret_unix_ms) {
     char again[BK__STAMP_SIZE];
     int64_t ms;
 
-    if (strlen(iso) != sizeof "2025-12-04T10:30:00.000Z" - 1)
+    if (strlen(iso) != sizeof "2025-12-04T10:30:00.000Z" - 1) {
         return false;
+    }
     ms = days_from(take(iso, 4), take(iso + 5, 2), take(iso + 8, 2)) * DAY_MS +
          take(iso + 11, 2) * INT64_C(3600000) + take(iso + 14, 2) * INT64_C(60000) +
          take(iso + 17, 2) * INT64_C(1000) + take(iso + 20, 3);
     /* Nonsense (a 30th of February, 25 o'clock, a wrong separator) does not come back the
      * same. */
     bk__stamp_iso(ms, again);
-    if (strcmp(iso, again) != 0)
+    if (strcmp(iso, again) != 0) {
         return false;
+    }
     *ret_unix_ms = ms;
     return true;
 }

@@ -33,20 +33,24 @@ bool bk__text_int(const char *text, int64_t *ret) {
     bool negative = *text == '-';
     int64_t value = 0;
 
-    if (negative)
+    if (negative) {
         text++;
-    if (!*text)
+    }
+    if (!*text) {
         return false;
+    }
     for (; *text; text++) {
         int64_t digit = *text - '0';
 
         /* Built below zero, because INT64_MIN has no positive twin. */
         if (!is_digit(*text) || __builtin_mul_overflow(value, 10, &value) ||
-            __builtin_sub_overflow(value, digit, &value))
+            __builtin_sub_overflow(value, digit, &value)) {
             return false;
+        }
     }
-    if (!negative && value == INT64_MIN)
+    if (!negative && value == INT64_MIN) {
         return false;
+    }
     *ret = negative ? value : -value;
     return true;
 }
@@ -54,8 +58,9 @@ bool bk__text_int(const char *text, int64_t *ret) {
 static size_t skip_digits(const char **at) {
     const char *start = *at;
 
-    while (is_digit(**at))
+    while (is_digit(**at)) {
         (*at)++;
+    }
     return (size_t)(*at - start);
 }
 
@@ -63,21 +68,25 @@ static size_t skip_digits(const char **at) {
 static bool looks_like_number(const char *at) {
     size_t digits;
 
-    if (*at == '-')
+    if (*at == '-') {
         at++;
+    }
     digits = skip_digits(&at);
     if (*at == '.') {
         at++;
         digits += skip_digits(&at);
     }
-    if (!digits)
+    if (!digits) {
         return false;
+    }
     if (*at == 'e' || *at == 'E') {
         at++;
-        if (*at == '+' || *at == '-')
+        if (*at == '+' || *at == '-') {
             at++;
-        if (!skip_digits(&at))
+        }
+        if (!skip_digits(&at)) {
             return false;
+        }
     }
     return !*at;
 }
@@ -85,12 +94,14 @@ static bool looks_like_number(const char *at) {
 bool bk__text_number(const char *text, double *ret) {
     double value;
 
-    if (!looks_like_number(text))
+    if (!looks_like_number(text)) {
         return false;
+    }
     /* newlocale("C") is a constant of libc: nothing is allocated. */
     value = strtod_l(text, NULL, newlocale(LC_ALL_MASK, "C", (locale_t)0));
-    if (!isfinite(value))
+    if (!isfinite(value)) {
         return false;
+    }
     *ret = value;
     return true;
 }
@@ -99,11 +110,12 @@ bool bk__text_bool(const char *text, bool *ret) {
     static const char *const words[] = {"false", "true", "0",   "1",
                                         "no",    "yes",  "off", "on"};
 
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (same_any_case(text, words[i])) {
             *ret = i % 2 == 1;
             return true;
         }
+    }
     return false;
 }
 
@@ -112,25 +124,31 @@ static size_t utf8_length(const unsigned char *s) {
     unsigned char low = 0x80, high = 0xBF;
     size_t size;
 
-    if (s[0] < 0x80)
+    if (s[0] < 0x80) {
         return 1;
-    if (s[0] < 0xC2 || s[0] > 0xF4)
+    }
+    if (s[0] < 0xC2 || s[0] > 0xF4) {
         return 0;
+    }
     size = s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
-    if (s[0] == 0xE0)
+    if (s[0] == 0xE0) {
         low = 0xA0; /* longer than needed below this */
-    else if (s[0] == 0xED)
+    } else if (s[0] == 0xED) {
         high = 0x9F; /* surrogates above this */
-    else if (s[0] == 0xF0)
+    } else if (s[0] == 0xF0) {
         low = 0x90;
-    else if (s[0] == 0xF4)
+    } else if (s[0] == 0xF4) {
         high = 0x8F; /* beyond U+10FFFF above this */
-    if (s[1] < low || s[1] > high)
+    }
+    if (s[1] < low || s[1] > high) {
         return 0;
+    }
     /* The NUL at the end is no continuation byte, so this never reads past it. */
-    for (size_t i = 2; i < size; i++)
-        if (s[i] < 0x80 || s[i] > 0xBF)
+    for (size_t i = 2; i < size; i++) {
+        if (s[i] < 0x80 || s[i] > 0xBF) {
             return 0;
+        }
+    }
     return size;
 }
 
@@ -138,8 +156,9 @@ bool bk__text_utf8(const char *text) {
     while (*text) {
         size_t size = utf8_length((const unsigned char *)text);
 
-        if (!size)
+        if (!size) {
             return false;
+        }
         text += size;
     }
     return true;
@@ -148,15 +167,17 @@ bool bk__text_utf8(const char *text) {
 char *bk__text_clean(const char *text) {
     struct bk__buf out = {0};
 
-    if (bk__text_utf8(text))
+    if (bk__text_utf8(text)) {
         return strdup(text);
+    }
     while (*text) {
         size_t size = utf8_length((const unsigned char *)text);
 
-        if (size)
+        if (size) {
             bk__buf_add(&out, text, size);
-        else
+        } else {
             bk__buf_text(&out, "\xEF\xBF\xBD");
+        }
         text += size ? size : 1;
     }
     return bk__buf_take(&out);
@@ -189,10 +210,12 @@ static bool secret_name(const char *name, size_t size) {
         size_t length = strlen(ends[i]), j = 0;
 
         while (j < length && size >= length &&
-               lower(name[size - length + j]) == ends[i][j])
+               lower(name[size - length + j]) == ends[i][j]) {
             j++;
-        if (j == length)
+        }
+        if (j == length) {
             return true;
+        }
     }
     return false;
 }
@@ -207,8 +230,9 @@ static void redact_query(struct bk__buf *out, const char *at) {
         if (value > 1 && secret_name(at + separator, name)) {
             bk__buf_add(out, at, separator + name + 1);
             bk__buf_text(out, "***");
-        } else
+        } else {
             bk__buf_add(out, at, separator + name + value);
+        }
         at += separator + name + value;
     }
 }
@@ -217,8 +241,9 @@ char *bk__text_redact(const char *url) {
     const char *start = strstr(url, "://"), *rest, *colon, *at;
     struct bk__buf out = {0};
 
-    if (!start)
+    if (!start) {
         return strdup(url);
+    }
     rest = start + 3;
     colon = rest + strcspn(rest, ":/?#@");
     /* The last '@' ends the password, wherever it stands: people paste passwords with a
@@ -229,8 +254,9 @@ char *bk__text_redact(const char *url) {
         bk__buf_add(&out, url, (size_t)(colon + 1 - url));
         bk__buf_text(&out, "***");
         rest = at;
-    } else
+    } else {
         bk__buf_add(&out, url, (size_t)(rest - url));
+    }
     bk__buf_add(&out, rest, strcspn(rest, "?"));
     redact_query(&out, rest + strcspn(rest, "?"));
     return bk__buf_take(&out);

@@ -17,8 +17,9 @@
 static char *load(const char *root, const char *path) {
     char *whole = bk__text_printf("%s%s", root, path), *text = NULL;
 
-    if (whole && bk__file_load(whole, LIMIT, &text, NULL) != 0)
+    if (whole && bk__file_load(whole, LIMIT, &text, NULL) != 0) {
         text = NULL;
+    }
     free(whole);
     return text;
 }
@@ -32,12 +33,15 @@ static bool listed(const char *list, const char *word, const char *ends) {
         size_t length = strcspn(list, ends);
         size_t item = strcspn(list, ",");
 
-        if (item > length)
+        if (item > length) {
             item = length;
-        if (item == size && strncmp(list, word, size) == 0)
+        }
+        if (item == size && strncmp(list, word, size) == 0) {
             return true;
-        if (item == length)
+        }
+        if (item == length) {
             return false;
+        }
         list += item + 1;
     }
 }
@@ -49,11 +53,13 @@ static char *own_path(char *text, const char *controller) {
          line = strtok_r(NULL, "\n", &text)) {
         char *names = strchr(line, ':'), *path = names ? strchr(names + 1, ':') : NULL;
 
-        if (!path)
+        if (!path) {
             continue;
+        }
         if (controller ? listed(names + 1, controller, ":")
-                       : bk__text_starts(line, "0:") && path == names + 1)
+                       : bk__text_starts(line, "0:") && path == names + 1) {
             return path + 1;
+        }
     }
     return NULL;
 }
@@ -71,8 +77,9 @@ static void unescape(char *text) {
         if (*text == '\\' && strspn(text + 1, "01234567") >= 3) {
             *to++ = (char)((text[1] - '0') * 64 + (text[2] - '0') * 8 + (text[3] - '0'));
             text += 4;
-        } else
+        } else {
             *to++ = *text++;
+        }
     }
     *to = '\0';
 }
@@ -83,15 +90,18 @@ static bool mount_of(char *line, const char *controller, struct mount *ret) {
     const char *type = controller ? "cgroup " : "cgroup2 ";
     char *tail = strstr(line, " - "), *field[5], *options;
 
-    if (!tail || !bk__text_starts(tail + 3, type))
+    if (!tail || !bk__text_starts(tail + 3, type)) {
         return false;
+    }
     options = strrchr(tail, ' ') + 1;
-    if (controller && !listed(options, controller, ""))
+    if (controller && !listed(options, controller, "")) {
         return false;
+    }
     for (size_t i = 0; i < 5; i++) {
         field[i] = strtok_r(i ? NULL : line, " ", &line);
-        if (!field[i])
+        if (!field[i]) {
             return false;
+        }
     }
     *ret = (struct mount){.root = field[3], .point = field[4]};
     unescape(ret->root);
@@ -104,8 +114,9 @@ static const char *below(const char *path, const char *mounted) {
     size_t size = strcmp(mounted, "/") == 0 ? 0 : strlen(mounted);
 
     if (strncmp(path, mounted, size) != 0 || (path[size] != '/' && path[size]) ||
-        strstr(path + size, "/.."))
+        strstr(path + size, "/..")) {
         return NULL;
+    }
     return strcmp(path + size, "/") == 0 ? "" : path + size;
 }
 
@@ -121,11 +132,13 @@ static struct mount find_mount(char *text, const char *controller, const char *p
 
     for (char *line = strtok_r(text, "\n", &text); line && !fits;
          line = strtok_r(NULL, "\n", &text)) {
-        if (!mount_of(line, controller, &mount))
+        if (!mount_of(line, controller, &mount)) {
             continue;
+        }
         fits = below(path, mount.root) != NULL;
-        if (fits || !found.point)
+        if (fits || !found.point) {
             found = mount;
+        }
     }
     return found;
 }
@@ -136,8 +149,9 @@ static int stand(const char *root, const char *path, const char *controller,
     struct mount mount = {NULL, NULL};
     int error = -ENOENT;
 
-    if (mounts)
+    if (mounts) {
         mount = find_mount(mounts, controller, path);
+    }
     if (mount.point) {
         const char *rest = below(path, mount.root);
 
@@ -160,8 +174,9 @@ int bk__cgroup_find(const char *root, const char *controller, struct bk__cgroup 
         char *text = load(root, "/proc/self/cgroup");
         char *path = text ? own_path(text, wanted[i]) : NULL;
 
-        if (path)
+        if (path) {
             error = stand(root, path, wanted[i], ret);
+        }
         free(text);
     }
     return error;
@@ -175,12 +190,15 @@ void bk__cgroup_free(struct bk__cgroup *group) {
 bool bk__cgroup_climb(struct bk__cgroup *group) {
     size_t size = strlen(group->dir);
 
-    if (size <= group->top)
+    if (size <= group->top) {
         return false;
-    while (size > group->top && group->dir[size - 1] != '/')
+    }
+    while (size > group->top && group->dir[size - 1] != '/') {
         size--;
-    while (size > group->top && group->dir[size - 1] == '/')
+    }
+    while (size > group->top && group->dir[size - 1] == '/') {
         size--;
+    }
     group->dir[size] = '\0';
     return true;
 }
@@ -217,11 +235,13 @@ int64_t bk__cgroup_stat(const struct bk__cgroup *group, const char *file,
 
     while (at && (strncmp(at, key, size) != 0 || at[size] != ' ')) {
         at = strchr(at, '\n');
-        if (at)
+        if (at) {
             at++;
+        }
     }
-    if (at)
+    if (at) {
         value = number_at(at + size + 1);
+    }
     free(text);
     return value;
 }

@@ -38,8 +38,9 @@ int64_t bk__clock_wall(void) {
 void bk__clock_sleep(int ms) {
     struct timespec end;
 
-    if (ms <= 0)
+    if (ms <= 0) {
         return;
+    }
     clock_gettime(CLOCK_MONOTONIC, &end);
     end.tv_sec += ms / 1000;
     end.tv_nsec += (long)(ms % 1000) * 1000000;
@@ -47,6 +48,7 @@ void bk__clock_sleep(int ms) {
         end.tv_sec++;
         end.tv_nsec -= 1000000000;
     }
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR)
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR) {
         ;
+    }
 }

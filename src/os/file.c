@@ -18,9 +18,9 @@
 static int open_retrying(const char *path, int flags, mode_t mode) {
     int fd;
 
-    do
+    do {
         fd = open(path, flags | O_CLOEXEC, mode);
-    while (fd < 0 && errno == EINTR);
+    } while (fd < 0 && errno == EINTR);
     return fd < 0 ? -errno : fd;
 }
 
@@ -35,8 +35,9 @@ int bk__file_create(const char *path) {
 int bk__file_close(int fd) {
     /* On Linux the descriptor is gone after EINTR too: a second close() could hit
        somebody else's file. */
-    if (close(fd) != 0 && errno != EINTR)
+    if (close(fd) != 0 && errno != EINTR) {
         return -errno;
+    }
     return 0;
 }
 
@@ -49,10 +50,11 @@ int bk__file_write(int fd, const void *bytes, size_t size) {
         if (done > 0) {
             at += done;
             size -= (size_t)done;
-        } else if (done == 0)
+        } else if (done == 0) {
             return -EIO; /* no progress and no reason: never spin on it */
-        else if (errno != EINTR)
+        } else if (errno != EINTR) {
             return -errno;
+        }
     }
     return 0;
 }
@@ -67,10 +69,11 @@ int bk__file_pwrite(int fd, const void *bytes, size_t size, int64_t at) {
             from += done;
             at += done;
             size -= (size_t)done;
-        } else if (done == 0)
+        } else if (done == 0) {
             return -EIO;
-        else if (errno != EINTR)
+        } else if (errno != EINTR) {
             return -errno;
+        }
     }
     return 0;
 }
@@ -84,10 +87,11 @@ int64_t bk__file_read(int fd, void *bytes, size_t size) {
         if (done > 0) {
             at += done;
             size -= (size_t)done;
-        } else if (done == 0)
+        } else if (done == 0) {
             break;
-        else if (errno != EINTR)
+        } else if (errno != EINTR) {
             return -errno;
+        }
     }
     return at - (char *)bytes;
 }
@@ -102,10 +106,11 @@ int64_t bk__file_pread(int fd, void *bytes, size_t size, int64_t at) {
             to += done;
             at += done;
             size -= (size_t)done;
-        } else if (done == 0)
+        } else if (done == 0) {
             break;
-        else if (errno != EINTR)
+        } else if (errno != EINTR) {
             return -errno;
+        }
     }
     return to - (char *)bytes;
 }
@@ -127,13 +132,16 @@ int bk__file_rename(const char *from, const char *to) {
 }
 
 int bk__file_rename_new(const char *from, const char *to) {
-    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) {
         return 0;
-    if (errno != EINVAL && errno != ENOSYS)
+    }
+    if (errno != EINVAL && errno != ENOSYS) {
         return -errno;
+    }
     /* A file system without that flag: a link never replaces either. */
-    if (link(from, to) != 0)
+    if (link(from, to) != 0) {
         return -errno;
+    }
     return unlink(from) == 0 ? 0 : -errno;
 }
 
@@ -156,8 +164,9 @@ int64_t bk__file_size_of(const char *path) {
 int bk__file_same(const char *path, uint64_t dev, uint64_t ino, bool *ret_same) {
     struct stat status;
 
-    if (stat(path, &status) != 0)
+    if (stat(path, &status) != 0) {
         return -errno;
+    }
     *ret_same = status.st_dev == dev && status.st_ino == ino;
     return 0;
 }
@@ -173,9 +182,10 @@ static int load(int fd, size_t limit, char **ret_text, size_t *ret_size) {
         char *more;
         int64_t got;
 
-        if (next > limit + 2)
+        if (next > limit + 2) {
             next = limit +
                    2; /* a byte too many shows that the file is too large; and the NUL */
+        }
         more = realloc(text, next);
         if (!more) {
             free(text);
@@ -189,13 +199,15 @@ static int load(int fd, size_t limit, char **ret_text, size_t *ret_size) {
             return got < 0 ? (int)got : -EFBIG;
         }
         size += (size_t)got;
-        if (size < room - 1)
+        if (size < room - 1) {
             break;
+        }
     }
     text[size] = '\0';
     *ret_text = text;
-    if (ret_size)
+    if (ret_size) {
         *ret_size = size;
+    }
     return 0;
 }
 
@@ -203,8 +215,9 @@ int bk__file_load(const char *path, size_t limit, char **ret_text, size_t *ret_s
     int fd = bk__file_open_read(path);
     int error;
 
-    if (fd < 0)
+    if (fd < 0) {
         return fd;
+    }
     error = load(fd, limit, ret_text, ret_size);
     close(fd); /* only read: nothing can be lost */
     return error;
@@ -215,14 +228,17 @@ static int save_aside(const char *aside, const void *bytes, size_t size) {
 
     /* What a crash left there may be a link or have other rights: never write into it. */
     error = bk__file_remove(aside);
-    if (error)
+    if (error) {
         return error;
+    }
     fd = bk__file_create(aside);
-    if (fd < 0)
+    if (fd < 0) {
         return fd;
+    }
     error = bk__file_write(fd, bytes, size);
-    if (!error)
+    if (!error) {
         error = bk__file_sync(fd);
+    }
     closed = bk__file_close(fd);
     return error ? error : closed;
 }
@@ -231,15 +247,18 @@ int bk__file_save(const char *path, const void *bytes, size_t size) {
     char *aside = bk__text_printf("%s.tmp", path);
     int error;
 
-    if (!aside)
+    if (!aside) {
         return -ENOMEM;
+    }
     error = save_aside(aside, bytes, size);
-    if (!error)
+    if (!error) {
         error = bk__file_rename(aside, path);
-    if (error)
+    }
+    if (error) {
         unlink(aside); /* the first error is the one to report */
-    else
+    } else {
         error = bk__file_sync_parent(path);
+    }
     free(aside);
     return error;
 }

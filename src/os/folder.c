@@ -31,8 +31,9 @@ static int make_one(const char *path) {
     if (mkdir(path, 0700) != 0) {
         error = -errno;
         /* On a read-only or foreign parent the error may be another than EEXIST. */
-        if (is_dir(path))
+        if (is_dir(path)) {
             return 0;
+        }
         return error == -EEXIST ? -ENOTDIR : error;
     }
     error = bk__file_sync_parent(path);
@@ -43,19 +44,23 @@ int bk__file_make_dir(const char *path) {
     char *copy;
     int error = 0;
 
-    if (is_dir(path))
+    if (is_dir(path)) {
         return 0;
+    }
     copy = strdup(path);
-    if (!copy)
+    if (!copy) {
         return -ENOMEM;
-    for (char *at = copy + 1; *copy && *at && !error; at++)
+    }
+    for (char *at = copy + 1; *copy && *at && !error; at++) {
         if (*at == '/' && at[-1] != '/') {
             *at = '\0';
             error = make_one(copy);
             *at = '/';
         }
-    if (!error)
+    }
+    if (!error) {
         error = make_one(path);
+    }
     free(copy);
     return error;
 }
@@ -63,8 +68,9 @@ int bk__file_make_dir(const char *path) {
 int bk__file_sync_dir(const char *path) {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), error;
 
-    if (fd < 0)
+    if (fd < 0) {
         return -errno;
+    }
     error = bk__file_sync(fd);
     close(fd);                           /* only read */
     return error == -EINVAL ? 0 : error; /* a file system that has no fsync for folders */
@@ -85,17 +91,20 @@ static int by_name(const void *a, const void *b) {
 static int add_name(char ***names, size_t *count, const char *name) {
     char **more = *names;
 
-    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
         return 0;
+    }
     if ((*count & (*count - 1)) == 0) { /* 0 or a power of two: the list is full */
         more = realloc(more, (*count ? *count * 2 : 1) * sizeof *more);
-        if (!more)
+        if (!more) {
             return -ENOMEM;
+        }
         *names = more;
     }
     more[*count] = strdup(name);
-    if (!more[*count])
+    if (!more[*count]) {
         return -ENOMEM;
+    }
     ++*count;
     return 0;
 }
@@ -107,8 +116,9 @@ int bk__file_list(const char *dir, char ***ret_names, size_t *ret_count) {
     size_t count = 0;
     int error = 0;
 
-    if (!stream)
+    if (!stream) {
         return -errno;
+    }
     do {
         errno = 0;
         entry = readdir(stream);
@@ -119,16 +129,18 @@ int bk__file_list(const char *dir, char ***ret_names, size_t *ret_count) {
         bk__file_list_free(names, count);
         return error;
     }
-    if (count)
+    if (count) {
         qsort(names, count, sizeof *names, by_name);
+    }
     *ret_names = names;
     *ret_count = count;
     return 0;
 }
 
 void bk__file_list_free(char **names, size_t count) {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         free(names[i]);
+    }
     free(names);
 }
 
@@ -136,8 +148,9 @@ int bk__file_space(const char *path, int64_t *ret_free_bytes, int64_t *ret_total
     struct statvfs status;
     uint64_t unit;
 
-    if (statvfs(path, &status) != 0)
+    if (statvfs(path, &status) != 0) {
         return -errno;
+    }
     unit = status.f_frsize ? status.f_frsize : status.f_bsize;
     /* f_bavail, not f_bfree: what is kept for root is not ours to fill. */
     *ret_free_bytes = (int64_t)(status.f_bavail * unit);
@@ -148,15 +161,19 @@ int bk__file_space(const char *path, int64_t *ret_free_bytes, int64_t *ret_total
 char *bk__file_absolute(const char *path) {
     char *here, *whole;
 
-    if (*path == '/')
+    if (*path == '/') {
         return strdup(path);
+    }
     here = getcwd(NULL, 0);
-    if (!here) /* the current folder is deleted: the path means nothing, and stays as it
+    if (!here) { /* the current folder is deleted: the path means nothing, and stays as it
                   is */
         return errno == ENOMEM ? NULL : strdup(path);
-    while (bk__text_starts(path, "./"))
-        for (path += 2; *path == '/';)
+    }
+    while (bk__text_starts(path, "./")) {
+        for (path += 2; *path == '/';) {
             path++;
+        }
+    }
     whole = *path && strcmp(path, ".") != 0 ? bk__file_join(here, path) : strdup(here);
     free(here);
     return whole;
@@ -171,12 +188,15 @@ char *bk__file_join(const char *dir, const char *name) {
 char *bk__file_dir(const char *path) {
     size_t size = strlen(path);
 
-    while (size > 1 && path[size - 1] == '/')
+    while (size > 1 && path[size - 1] == '/') {
         size--;
-    while (size && path[size - 1] != '/')
+    }
+    while (size && path[size - 1] != '/') {
         size--;
-    while (size > 1 && path[size - 1] == '/')
+    }
+    while (size > 1 && path[size - 1] == '/') {
         size--;
+    }
     return size ? strndup(path, size) : strdup(".");
 }
 
@@ -187,8 +207,9 @@ static int still_there(int fd, const char *path) {
     struct stat opened;
     bool same = false;
 
-    if (fstat(fd, &opened) != 0)
+    if (fstat(fd, &opened) != 0) {
         return -errno;
+    }
     return bk__file_same(path, opened.st_dev, opened.st_ino, &same) == 0 && same;
 }
 
@@ -196,15 +217,17 @@ static int still_there(int fd, const char *path) {
 static int try_lock(const char *path) {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600), error;
 
-    if (fd < 0)
+    if (fd < 0) {
         return errno == EINTR ? -EWOULDBLOCK : -errno;
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         error = errno == EINTR ? -EWOULDBLOCK : -errno;
-    else {
+    } else {
         int there = still_there(fd, path);
 
-        if (there > 0)
+        if (there > 0) {
             return fd;
+        }
         error = there < 0 ? there : -EWOULDBLOCK;
     }
     close(fd);
@@ -218,10 +241,12 @@ int bk__file_lock(const char *path, int wait_ms, const bool *cancel) {
         int fd = try_lock(path);
         int64_t left = end - bk__clock_mono();
 
-        if (fd != -EWOULDBLOCK || left <= 0)
+        if (fd != -EWOULDBLOCK || left <= 0) {
             return fd;
-        if (cancel && __atomic_load_n(cancel, __ATOMIC_RELAXED))
+        }
+        if (cancel && __atomic_load_n(cancel, __ATOMIC_RELAXED)) {
             return -ECANCELED;
+        }
         bk__clock_sleep(left < LOCK_POLL_MS ? (int)left : LOCK_POLL_MS);
     }
 }

@@ -29,27 +29,33 @@
 static int make_pipe(int ends[2]) {
     int low[2], error = 0;
 
-    if (pipe2(low, O_CLOEXEC) != 0)
+    if (pipe2(low, O_CLOEXEC) != 0) {
         return -errno;
+    }
     for (int i = 0; i < 2; i++) {
         ends[i] = fcntl(low[i], F_DUPFD_CLOEXEC, 3);
-        if (ends[i] < 0 && !error)
+        if (ends[i] < 0 && !error) {
             error = -errno;
+        }
         close(low[i]);
     }
-    for (int i = 0; i < 2 && error; i++)
-        if (ends[i] >= 0)
+    for (int i = 0; i < 2 && error; i++) {
+        if (ends[i] >= 0) {
             close(ends[i]);
+        }
+    }
     return error;
 }
 
 static int describe_files(posix_spawn_file_actions_t *files, int in, int out) {
     int error = posix_spawn_file_actions_adddup2(files, in, 0);
 
-    if (!error)
+    if (!error) {
         error = posix_spawn_file_actions_adddup2(files, out, 1);
-    if (!error) /* the host's descriptors are often not close-on-exec */
+    }
+    if (!error) { /* the host's descriptors are often not close-on-exec */
         error = posix_spawn_file_actions_addclosefrom_np(files, 3);
+    }
     return error;
 }
 
@@ -60,15 +66,18 @@ static int describe_child(posix_spawnattr_t *child) {
     sigemptyset(&none);
     sigfillset(&all);
     error = posix_spawnattr_setsigmask(child, &none);
-    if (!error)
+    if (!error) {
         error = posix_spawnattr_setsigdefault(child, &all);
-    if (!error) /* a group of its own: Ctrl-C is for the bot, which ends its helper in
+    }
+    if (!error) { /* a group of its own: Ctrl-C is for the bot, which ends its helper in
                    order */
         error = posix_spawnattr_setpgroup(child, 0);
-    if (!error)
+    }
+    if (!error) {
         error = posix_spawnattr_setflags(child, POSIX_SPAWN_SETSIGMASK |
                                                     POSIX_SPAWN_SETSIGDEF |
                                                     POSIX_SPAWN_SETPGROUP);
+    }
     return error;
 }
 
@@ -77,17 +86,21 @@ static int spawn(pid_t *ret, const char *const argv[], int in, int out) {
     posix_spawnattr_t child;
     int error = posix_spawn_file_actions_init(&files);
 
-    if (error)
+    if (error) {
         return -error;
+    }
     error = posix_spawnattr_init(&child);
-    if (error)
+    if (error) {
         goto out;
+    }
     error = describe_files(&files, in, out);
-    if (!error)
+    if (!error) {
         error = describe_child(&child);
-    if (!error) /* exec does not write to argv: the missing const is history */
+    }
+    if (!error) { /* exec does not write to argv: the missing const is history */
         error = posix_spawn(ret, argv[0], &files, &child, (char *const *)(uintptr_t)argv,
                             environ);
+    }
     posix_spawnattr_destroy(&child);
 out:
     posix_spawn_file_actions_destroy(&files);
@@ -95,12 +108,13 @@ out:
 }
 
 int bk__process_start(struct bk__process *ret, const char *const argv[]) {
-    int in[2], out[2], error;
+    int in[2] = {-1, -1}, out[2] = {-1, -1}, error;
     pid_t pid;
 
     error = make_pipe(in);
-    if (error)
+    if (error) {
         return error;
+    }
     error = make_pipe(out);
     if (error) {
         close(in[0]);
@@ -120,8 +134,9 @@ int bk__process_start(struct bk__process *ret, const char *const argv[]) {
 }
 
 void bk__process_close_input(struct bk__process *process) {
-    if (process->to >= 0)
+    if (process->to >= 0) {
         close(process->to);
+    }
     process->to = -1;
 }
 
@@ -130,11 +145,12 @@ static bool ended(pid_t pid, int flags, int *ret) {
     int status;
     pid_t got;
 
-    do
+    do {
         got = waitpid(pid, &status, flags);
-    while (got < 0 && errno == EINTR);
-    if (got == 0)
+    } while (got < 0 && errno == EINTR);
+    if (got == 0) {
         return false;
+    }
     *ret = got < 0 ? -errno : status;
     return true;
 }
@@ -145,15 +161,17 @@ int bk__process_end(struct bk__process *process, int wait_ms) {
     bool gone;
 
     bk__process_close_input(process);
-    while (!(gone = ended(process->pid, WNOHANG, &status)) && bk__clock_mono() < end)
+    while (!(gone = ended(process->pid, WNOHANG, &status)) && bk__clock_mono() < end) {
         bk__clock_sleep(POLL_MS);
+    }
     if (!gone) {
         kill(process->pid, SIGKILL);
         ended(process->pid, 0, &status);
     }
     /* Last, so that a helper that still writes does not die of it while it has time. */
-    if (process->from >= 0)
+    if (process->from >= 0) {
         close(process->from);
+    }
     *process = (struct bk__process){.pid = -1, .to = -1, .from = -1};
     return status;
 }
@@ -165,15 +183,17 @@ static char *mapped_file(char *line, uintptr_t address) {
 
     for (char *next; line; line = next) {
         next = strchr(line, '\n');
-        if (next)
+        if (next) {
             *next++ = '\0';
+        }
         path = strchr(line, '/');
         if (path && sscanf(line, "%lx-%lx", &start, &end) == 2 && address >= start &&
             address < end) {
             /* Replaced by an upgrade while loaded: the new file has the old one's name.
              */
-            if (bk__text_ends(path, " (deleted)"))
+            if (bk__text_ends(path, " (deleted)")) {
                 path[strlen(path) - strlen(" (deleted)")] = '\0';
+            }
             return strdup(path);
         }
     }
@@ -191,7 +211,8 @@ char *bk__process_library(void) {
         path = mapped_file(maps, here);
         free(maps);
     }
-    if (!path && dladdr((void *)here, &info) && info.dli_fname)
+    if (!path && dladdr((void *)here, &info) && info.dli_fname) {
         path = bk__file_absolute(info.dli_fname);
+    }
     return path;
 }

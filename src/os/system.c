@@ -31,8 +31,9 @@ static bool leading(const char *text, int64_t *ret) {
     char digits[24];
     size_t size = strspn(text, "0123456789");
 
-    if (!size || size >= sizeof digits)
+    if (!size || size >= sizeof digits) {
         return false;
+    }
     memcpy(digits, text, size);
     digits[size] = '\0';
     return bk__text_int(digits, ret);
@@ -43,13 +44,15 @@ static int resident(const char *root, int64_t *ret) {
     int error = load(root, "/proc/self/statm", &text);
     int64_t pages;
 
-    if (error)
+    if (error) {
         return error;
+    }
     second = strchr(text, ' ');
-    if (second && leading(second + 1, &pages))
+    if (second && leading(second + 1, &pages)) {
         *ret = pages * sysconf(_SC_PAGESIZE);
-    else
+    } else {
         error = -EIO;
+    }
     free(text);
     return error;
 }
@@ -59,14 +62,16 @@ static int64_t machine_memory(const char *root) {
     char *text, *at;
     int64_t kib = -1;
 
-    if (load(root, "/proc/meminfo", &text) != 0)
+    if (load(root, "/proc/meminfo", &text) != 0) {
         return -1;
+    }
     at = strstr(text, "MemTotal:");
     if (at) {
         at += strlen("MemTotal:");
         at += strspn(at, " \t");
-        if (!leading(at, &kib))
+        if (!leading(at, &kib)) {
             kib = -1;
+        }
     }
     free(text);
     return kib < 0 ? -1 : kib * 1024;
@@ -81,16 +86,18 @@ static int64_t working_set(const struct bk__cgroup *group) {
     int64_t idle = bk__cgroup_stat(group, "memory.stat",
                                    group->v2 ? "inactive_file" : "total_inactive_file");
 
-    if (used < 0 || idle < 0)
+    if (used < 0 || idle < 0) {
         return used;
+    }
     return used > idle ? used - idle : 0;
 }
 
 static int64_t own_limit(const struct bk__cgroup *group) {
     int64_t limit, inherited;
 
-    if (group->v2)
+    if (group->v2) {
         return bk__cgroup_number(group, "memory.max");
+    }
     limit = bk__cgroup_number(group, "memory.limit_in_bytes");
     /* Also from ancestors that a container cannot see. */
     inherited = bk__cgroup_stat(group, "memory.stat", "hierarchical_memory_limit");
@@ -107,13 +114,15 @@ static int group_limit(const char *root, int64_t machine, struct bk__limits *ret
     struct bk__cgroup group;
     int error = 0;
 
-    if (bk__cgroup_find(root, "memory", &group) != 0)
+    if (bk__cgroup_find(root, "memory", &group) != 0) {
         return 0;
+    }
     do {
         int64_t limit = own_limit(&group);
 
-        if (limit < 0 || limit >= least)
+        if (limit < 0 || limit >= least) {
             continue;
+        }
         least = ret->limit_bytes = limit;
         ret->limit_source = group.v2 ? "cgroup_v2" : "cgroup_v1";
         ret->v2 = group.v2;
@@ -133,13 +142,15 @@ int bk__system_limits(const char *root, int64_t option_limit_bytes,
     int64_t machine = machine_memory(root);
     int error = group_limit(root, machine, &limits);
 
-    if (error)
+    if (error) {
         return error;
+    }
     if (limits.limit_bytes < 0 && option_limit_bytes > 0) {
         limits.limit_bytes = option_limit_bytes;
         limits.limit_source = "option";
-    } else if (limits.limit_bytes < 0)
+    } else if (limits.limit_bytes < 0) {
         limits.limit_bytes = machine;
+    }
     limits.cores = quota_cores(root);
     *ret = limits;
     return 0;
@@ -156,8 +167,9 @@ int bk__system_used(const char *root, const struct bk__limits *limits,
                                 .limit_source = limits->limit_source};
     int error = resident(root, &memory.rss_bytes);
 
-    if (error)
+    if (error) {
         return error;
+    }
     memory.used_bytes = memory.rss_bytes;
     if (limits->memory_group) {
         struct bk__cgroup group = {.v2 = limits->v2, .dir = limits->memory_group};
@@ -189,8 +201,9 @@ static double own_quota(const struct bk__cgroup *group) {
         char *text = bk__cgroup_text(group, "cpu.max");
         char *second = text ? strchr(text, ' ') : NULL;
 
-        if (second && (!leading(text, &quota) || !leading(second + 1, &period)))
+        if (second && (!leading(text, &quota) || !leading(second + 1, &period))) {
             quota = -1;
+        }
         free(text);
     } else {
         quota = bk__cgroup_number(group, "cpu.cfs_quota_us");
@@ -203,13 +216,15 @@ static double quota_cores(const char *root) {
     double cores = bk__cpu_count();
     struct bk__cgroup group;
 
-    if (bk__cgroup_find(root, "cpu", &group) != 0)
+    if (bk__cgroup_find(root, "cpu", &group) != 0) {
         return cores;
+    }
     do {
         double quota = own_quota(&group);
 
-        if (quota > 0 && quota < cores)
+        if (quota > 0 && quota < cores) {
             cores = quota;
+        }
     } while (bk__cgroup_climb(&group));
     bk__cgroup_free(&group);
     return cores;
@@ -240,8 +255,9 @@ bool bk__system_boot_id(char out[64]) {
     size_t size;
     bool fits;
 
-    if (load("", "/proc/sys/kernel/random/boot_id", &text) != 0)
+    if (load("", "/proc/sys/kernel/random/boot_id", &text) != 0) {
         return false;
+    }
     size = strcspn(text, "\n");
     fits = size > 0 && size < 64;
     if (fits) {
@@ -280,13 +296,15 @@ const char *bk__system_filesystem(const char *path, bool *ret_ephemeral,
     struct statfs status;
 
     *ret_ephemeral = *ret_network = false;
-    if (statfs(path, &status) != 0)
+    if (statfs(path, &status) != 0) {
         return "unknown";
-    for (size_t i = 0; i < sizeof filesystems / sizeof *filesystems; i++)
+    }
+    for (size_t i = 0; i < sizeof filesystems / sizeof *filesystems; i++) {
         if (filesystems[i].magic == (uint32_t)status.f_type) {
             *ret_ephemeral = filesystems[i].ephemeral;
             *ret_network = filesystems[i].network;
             return filesystems[i].name;
         }
+    }
     return "unknown";
 }

@@ -35,8 +35,9 @@ static void asynchronous(sigset_t *set) {
     static const int synchronous[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
 
     sigfillset(set);
-    for (size_t i = 0; i < sizeof synchronous / sizeof *synchronous; i++)
+    for (size_t i = 0; i < sizeof synchronous / sizeof *synchronous; i++) {
         sigdelset(set, synchronous[i]);
+    }
 }
 
 static int prepare(pthread_attr_t *attributes) {
@@ -55,8 +56,9 @@ int bk__thread_start(pthread_t *ret, const char *name, void *(*entry)(void *),
     pthread_t thread;
     int error = pthread_attr_init(&attributes);
 
-    if (error)
+    if (error) {
         return -error;
+    }
     start = malloc(sizeof *start);
     if (!start) {
         error = ENOMEM;
@@ -65,12 +67,14 @@ int bk__thread_start(pthread_t *ret, const char *name, void *(*entry)(void *),
     *start = (struct start){.entry = entry, .arg = arg};
     strncpy(start->name, name, sizeof start->name - 1);
     error = prepare(&attributes);
-    if (!error)
+    if (!error) {
         error = pthread_create(&thread, &attributes, begin, start);
-    if (error)
+    }
+    if (error) {
         free(start);
-    else
+    } else {
         *ret = thread;
+    }
 out:
     pthread_attr_destroy(&attributes);
     return -error;
@@ -80,11 +84,13 @@ int bk__cond_init(pthread_cond_t *cond) {
     pthread_condattr_t attributes;
     int error = pthread_condattr_init(&attributes);
 
-    if (error)
+    if (error) {
         return -error;
+    }
     error = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    if (!error)
+    if (!error) {
         error = pthread_cond_init(cond, &attributes);
+    }
     pthread_condattr_destroy(&attributes);
     return -error;
 }
@@ -92,8 +98,9 @@ int bk__cond_init(pthread_cond_t *cond) {
 int bk__cond_until(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t mono_ms) {
     struct timespec end;
 
-    if (mono_ms < 0)
+    if (mono_ms < 0) {
         return pthread_cond_wait(cond, mutex);
+    }
     end.tv_sec = (time_t)(mono_ms / 1000);
     end.tv_nsec = (long)(mono_ms % 1000) * 1000000;
     return pthread_cond_timedwait(cond, mutex, &end);
@@ -107,15 +114,19 @@ int bk__cpu_count(void) {
         size_t size = CPU_ALLOC_SIZE((size_t)room);
         int count = 0;
 
-        if (!set)
+        if (!set) {
             return 1;
-        if (sched_getaffinity(0, size, set) == 0)
+        }
+        if (sched_getaffinity(0, size, set) == 0) {
             count = CPU_COUNT_S(size, set);
+        }
         CPU_FREE(set);
-        if (count > 0)
+        if (count > 0) {
             return count;
-        if (errno != EINVAL)
+        }
+        if (errno != EINVAL) {
             break;
+        }
     }
     return sysconf(_SC_NPROCESSORS_ONLN) > 0 ? (int)sysconf(_SC_NPROCESSORS_ONLN) : 1;
 }

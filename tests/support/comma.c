@@ -28,13 +28,15 @@ void comma_begin(void) {
     out = fopen(file, "we");
     if (!out || fwrite(head, sizeof head, 1, out) != 1 ||
         fwrite(values, sizeof values, 1, out) != 1 || fclose(out) != 0 ||
-        !setlocale(LC_NUMERIC, "comma"))
+        !setlocale(LC_NUMERIC, "comma")) {
         abort();
+    }
     unsetenv(
         "LOCPATH"); /* while it is set, each newlocale("C") of glibc leaks a list of folders */
     snprintf(text, sizeof text, "%.1f", 1.5);
-    if (strcmp(text, "1,5") != 0)
+    if (strcmp(text, "1,5") != 0) {
         abort();
+    }
 }
 
 void comma_end(void) {

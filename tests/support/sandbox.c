@@ -15,8 +15,9 @@
 static char folder[512];
 
 static void need(int good, const char *what) {
-    if (good)
+    if (good) {
         return;
+    }
     fprintf(stderr, "sandbox: %s: %s\n", what, strerror(errno));
     abort();
 }

@@ -16,8 +16,9 @@ static void test_base_buf__grows_and_ends_in_nul(void **state) {
     struct bk__buf buf = {0};
 
     (void)state;
-    for (int i = 0; i < 10000; i++)
+    for (int i = 0; i < 10000; i++) {
         bk__buf_printf(&buf, "%04d|", i);
+    }
     assert_int_equal(buf.size, 50000);
     assert_int_equal(strlen(buf.data), 50000);
     assert_memory_equal(buf.data + 49990, "9998|9999|", 10);

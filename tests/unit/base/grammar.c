@@ -13,15 +13,17 @@
 static void assert_good(const char *text) {
     const char *why = bk__grammar_check(text, 32);
 
-    if (why)
+    if (why) {
         fail_msg("%s: %s", text, why);
+    }
 }
 
 static void assert_wrong(const char *text, const char *part) {
     const char *why = bk__grammar_check(text, 32);
 
-    if (!why || !strstr(why, part))
+    if (!why || !strstr(why, part)) {
         fail_msg("%s: %s", text, why ? why : "accepted");
+    }
 }
 
 static void test_base_grammar__accepts_all_of_json(void **state) {
@@ -38,8 +40,9 @@ static void test_base_grammar__accepts_all_of_json(void **state) {
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         assert_good(good[i]);
+    }
 }
 
 static void test_base_grammar__refuses_other_roots_and_rests(void **state) {
@@ -47,8 +50,9 @@ static void test_base_grammar__refuses_other_roots_and_rests(void **state) {
                                         "null", "\"a\"", "x",  "\xEF\xBB\xBF{}"};
 
     (void)state;
-    for (size_t i = 0; i < sizeof roots / sizeof *roots; i++)
+    for (size_t i = 0; i < sizeof roots / sizeof *roots; i++) {
         assert_wrong(roots[i], "not a JSON object");
+    }
     assert_wrong("{}x", "behind its end");
     assert_wrong("{}{}", "behind its end");
     assert_wrong("{}}", "behind its end");
@@ -103,8 +107,9 @@ static void test_base_grammar__refuses_bad_words(void **state) {
                                         "{\"a\":=1}"};
 
     (void)state;
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         assert_wrong(words[i], "");
+    }
 }
 
 static void test_base_grammar__refuses_bad_texts(void **state) {
@@ -132,12 +137,15 @@ static const char *nested(int depth, char open, char close) {
     static char text[512];
     char *at = text + sprintf(text, "{\"a\":");
 
-    for (int i = 1; i < depth; i++)
+    for (int i = 1; i < depth; i++) {
         at += sprintf(at, open == '{' ? "{\"a\":" : "[");
-    if (open == '{')
+    }
+    if (open == '{') {
         *at++ = '1';
-    for (int i = 1; i < depth; i++)
+    }
+    for (int i = 1; i < depth; i++) {
         *at++ = close;
+    }
     strcpy(at, "}");
     return text;
 }

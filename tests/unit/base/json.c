@@ -18,8 +18,9 @@ static struct json_object *parsed(const char *text) {
     const char *why = "";
     struct json_object *object = bk__json_parse(text, &why);
 
-    if (!object)
+    if (!object) {
         fail_msg("%s: %s", text, why);
+    }
     return object;
 }
 
@@ -37,8 +38,9 @@ static void assert_prints(struct json_object *object, const char *wanted) {
 static void assert_picks(struct json_object *root, const char *path, const char *wanted) {
     struct json_object *value = bk__json_pick(root, path);
 
-    if (!value)
+    if (!value) {
         fail_msg("nothing at \"%s\"", path);
+    }
     assert_string_equal(json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN),
                         wanted);
 }
@@ -73,11 +75,13 @@ static void test_base_json__parse_takes_exactly_32_levels(void **state) {
     char text[128] = "{\"a\":";
 
     (void)state;
-    for (int i = 0; i < 31; i++)
+    for (int i = 0; i < 31; i++) {
         strcat(text, "[");
+    }
     strcat(text, "1"); /* to json-c a value is one level more */
-    for (int i = 0; i < 31; i++)
+    for (int i = 0; i < 31; i++) {
         strcat(text, "]");
+    }
     json_object_put(parsed(strcat(text, "}")));
 }
 
@@ -195,9 +199,11 @@ static void test_base_json__picks_nothing_where_the_path_is_wrong(void **state) 
         parsed("{\"a\":{\"b\":{\"c\":1}},\"l\":[1,2],\"n\":null,\"t\":\"x\"}");
 
     (void)state;
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        if (bk__json_pick(root, wrong[i]))
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        if (bk__json_pick(root, wrong[i])) {
             fail_msg("something at \"%s\"", wrong[i]);
+        }
+    }
     json_object_put(root);
 }
 

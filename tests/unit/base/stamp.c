@@ -22,8 +22,9 @@ static void assert_iso(int64_t ms, const char *wanted) {
 static void assert_refused(const char *text) {
     int64_t ms = 4711;
 
-    if (bk__stamp_parse(text, &ms) || ms != 4711)
+    if (bk__stamp_parse(text, &ms) || ms != 4711) {
         fail_msg("\"%s\" is accepted", text);
+    }
 }
 
 static void test_base_stamp__known_instants(void **state) {
@@ -99,8 +100,9 @@ static void test_base_stamp__parse_refuses_what_iso_never_wrote(void **state) {
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_refused(wrong[i]);
+    }
 }
 
 int main(void) {

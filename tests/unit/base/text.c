@@ -14,29 +14,33 @@
 static void assert_int(const char *text, int64_t wanted) {
     int64_t value = 4711;
 
-    if (!bk__text_int(text, &value) || value != wanted)
+    if (!bk__text_int(text, &value) || value != wanted) {
         fail_msg("\"%s\" gave %lld", text, (long long)value);
+    }
 }
 
 static void assert_no_int(const char *text) {
     int64_t value = 4711;
 
-    if (bk__text_int(text, &value) || value != 4711)
+    if (bk__text_int(text, &value) || value != 4711) {
         fail_msg("\"%s\" gave %lld", text, (long long)value);
+    }
 }
 
 static void assert_number(const char *text, double wanted) {
     double value = 4711;
 
-    if (!bk__text_number(text, &value) || value != wanted)
+    if (!bk__text_number(text, &value) || value != wanted) {
         fail_msg("\"%s\" gave %f", text, value);
+    }
 }
 
 static void assert_no_number(const char *text) {
     double value = 4711;
 
-    if (bk__text_number(text, &value) || value != 4711)
+    if (bk__text_number(text, &value) || value != 4711) {
         fail_msg("\"%s\" gave %f", text, value);
+    }
 }
 
 static void assert_redacted(const char *url, const char *wanted) {
@@ -74,8 +78,9 @@ static void test_base_text__int_refuses_a_rest(void **state) {
                                         "1_0", "٣",    "24\n"};
 
     (void)state;
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_no_int(wrong[i]);
+    }
 }
 
 static void test_base_text__number_reads_decimals(void **state) {
@@ -95,8 +100,9 @@ static void test_base_text__number_refuses_what_strtod_takes(void **state) {
         "+1", "1e", "1e+", "1,5", "1.5h", "1e999",    "-1e999", "1.2.3", "e5"};
 
     (void)state;
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_no_number(wrong[i]);
+    }
 }
 
 static void test_base_text__number_keeps_the_point_in_a_comma_locale(void **state) {
@@ -129,8 +135,9 @@ static void test_base_text__bool_knows_eight_words_in_any_case(void **state) {
         value = true;
         assert_true(bk__text_bool(no[i], &value) && !value);
     }
-    for (size_t i = 0; i < sizeof neither / sizeof *neither; i++)
+    for (size_t i = 0; i < sizeof neither / sizeof *neither; i++) {
         assert_false(bk__text_bool(neither[i], &value));
+    }
 }
 
 static void test_base_text__utf8_accepts_the_first_and_last_of_each_length(void **state) {
@@ -147,9 +154,11 @@ static void test_base_text__utf8_accepts_the_first_and_last_of_each_length(void 
                                        "a\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80z"};
 
     (void)state;
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-        if (!bk__text_utf8(good[i]))
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        if (!bk__text_utf8(good[i])) {
             fail_msg("number %zu is refused", i);
+        }
+    }
 }
 
 static void test_base_text__utf8_refuses_everything_else(void **state) {
@@ -173,9 +182,11 @@ static void test_base_text__utf8_refuses_everything_else(void **state) {
         "caf\xE9"};
 
     (void)state;
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        if (bk__text_utf8(bad[i]))
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        if (bk__text_utf8(bad[i])) {
             fail_msg("number %zu is accepted", i);
+        }
+    }
 }
 
 static void test_base_text__clean_replaces_each_bad_byte(void **state) {
@@ -241,8 +252,9 @@ static void test_base_text__redact_leaves_the_rest_alone(void **state) {
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
         assert_redacted(plain[i], plain[i]);
+    }
 }
 
 int main(void) {

@@ -21,8 +21,9 @@ static void assert_found(const char *controller, bool v2, const char *dir) {
     struct bk__cgroup group = {0};
     int error = bk__cgroup_find(sandbox_dir(), controller, &group);
 
-    if (error)
+    if (error) {
         fail_msg("%s: error %d", dir, error);
+    }
     assert_string_equal(group.dir, sandbox_path("%s", dir));
     assert_int_equal(group.v2, v2);
     bk__cgroup_free(&group);

@@ -28,8 +28,9 @@ static struct {
 static void note(char letter) {
     size_t size = strlen(io.order);
 
-    if (size + 1 < sizeof io.order && (!size || io.order[size - 1] != letter))
+    if (size + 1 < sizeof io.order && (!size || io.order[size - 1] != letter)) {
         io.order[size] = letter;
+    }
 }
 
 /* The size to pass on, or 0 when the call must be interrupted. */
@@ -46,8 +47,9 @@ ssize_t write(int fd, const void *bytes, size_t size) {
     size_t piece = piece_of(size);
 
     note('w');
-    if (io.nothing)
+    if (io.nothing) {
         return 0;
+    }
     if (io.write_error) {
         errno = io.write_error;
         return -1;
@@ -58,8 +60,9 @@ ssize_t write(int fd, const void *bytes, size_t size) {
 ssize_t pwrite(int fd, const void *bytes, size_t size, off_t at) {
     size_t piece = piece_of(size);
 
-    if (io.nothing)
+    if (io.nothing) {
         return 0;
+    }
     return piece || !size ? syscall(SYS_pwrite64, fd, bytes, piece, at) : -1;
 }
 
@@ -311,8 +314,9 @@ static void test_os_file__load_of_every_size_around_its_steps(void **state) {
         assert_int_equal(bk__file_load(sandbox_path("f"), wanted - 1, &text, &size),
                          -EFBIG);
         assert_int_equal(bk__file_remove(sandbox_path("f")), 0);
-        if (wanted > 8200)
+        if (wanted > 8200) {
             wanted += 997;
+        }
     }
     free(bytes);
 }

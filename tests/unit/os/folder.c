@@ -148,8 +148,9 @@ static void test_os_folder__list_is_sorted_and_whole(void **state) {
     assert_int_equal(bk__file_list(sandbox_path("d"), &names, &count), 0);
     assert_int_equal(count, 101);
     assert_string_equal(names[0], ".hidden");
-    for (size_t i = 0; i < 100; i++)
+    for (size_t i = 0; i < 100; i++) {
         assert_int_equal(atoi(names[i + 1]), i);
+    }
     bk__file_list_free(names, count);
 }
 
@@ -190,8 +191,9 @@ static pid_t start_holder(int *to) {
     if (pid == 0) {
         close(done[1]);
         if (bk__file_lock(sandbox_path("lock"), 0, NULL) < 0 ||
-            write(ready[1], "", 1) != 1)
+            write(ready[1], "", 1) != 1) {
             _exit(1);
+        }
         _exit(read(done[0], &byte, 1) == 1 ? 0 : 2);
     }
     close(ready[1]);
@@ -257,8 +259,9 @@ static void test_os_folder__lock_wait_can_be_cancelled(void **state) {
 static const char *removed_at_flock;
 
 int flock(int fd, int operation) {
-    if (removed_at_flock)
+    if (removed_at_flock) {
         unlink(removed_at_flock);
+    }
     removed_at_flock = NULL;
     return (int)syscall(SYS_flock, fd, operation);
 }

@@ -26,8 +26,9 @@ static int open_files(void) {
     int count = 0;
 
     assert_non_null(folder);
-    while (readdir(folder))
+    while (readdir(folder)) {
         count++;
+    }
     closedir(folder);
     return count;
 }
@@ -176,17 +177,22 @@ static int try_with_closed(int bits) {
     struct bk__process process;
     char bytes[4] = "";
 
-    for (int i = 0; i < 3; i++)
-        if (bits & 1 << i)
+    for (int i = 0; i < 3; i++) {
+        if (bits & 1 << i) {
             close(i);
+        }
+    }
     if (bk__process_start(&process, argv) != 0 ||
-        bk__file_write(process.to, "abc", 3) != 0)
+        bk__file_write(process.to, "abc", 3) != 0) {
         return 1;
-    if (process.to < 3 || process.from < 3)
+    }
+    if (process.to < 3 || process.from < 3) {
         return 2;
+    }
     bk__process_close_input(&process);
-    if (bk__file_read(process.from, bytes, 4) != 3 || memcmp(bytes, "abc", 3) != 0)
+    if (bk__file_read(process.from, bytes, 4) != 3 || memcmp(bytes, "abc", 3) != 0) {
         return 3;
+    }
     return bk__process_end(&process, 10000) == 0 ? 0 : 4;
 }
 
@@ -196,8 +202,9 @@ static void test_os_process__works_where_the_host_has_closed_descriptors(void **
         pid_t pid = fork();
         int status;
 
-        if (pid == 0)
+        if (pid == 0) {
             _exit(try_with_closed(bits));
+        }
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_int_equal(status, 0);
     }

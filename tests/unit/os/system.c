@@ -283,8 +283,9 @@ static void test_os_system__cpu_time_is_this_processs(void **state) {
     (void)state;
     assert_int_equal(bk__system_cpu("", &before), 0);
     do {
-        for (unsigned i = 0; i < 100000; i++)
+        for (unsigned i = 0; i < 100000; i++) {
             sum = sum + i;
+        }
         assert_int_equal(bk__system_cpu("", &after), 0);
     } while (after.process_ms < before.process_ms + 20);
     assert_true(after.mono_ms >= before.mono_ms);

@@ -55,10 +55,12 @@ static void test_os_thread__blocks_what_is_asynchronous(void **state) {
     struct seen seen = look_from_inside("lane");
 
     (void)state;
-    for (size_t i = 0; i < sizeof blocked / sizeof *blocked; i++)
+    for (size_t i = 0; i < sizeof blocked / sizeof *blocked; i++) {
         assert_int_equal(sigismember(&seen.mask, blocked[i]), 1);
-    for (size_t i = 0; i < sizeof open / sizeof *open; i++)
+    }
+    for (size_t i = 0; i < sizeof open / sizeof *open; i++) {
         assert_int_equal(sigismember(&seen.mask, open[i]), 0);
+    }
     assert_int_equal(sigismember(&seen.mask, SIGRTMIN), 1);
     assert_int_equal(sigismember(&seen.mask, SIGRTMAX), 1);
 }
@@ -70,8 +72,9 @@ static void test_os_thread__leaves_the_caller_alone(void **state) {
     pthread_sigmask(SIG_BLOCK, NULL, &before);
     look_from_inside("lane");
     pthread_sigmask(SIG_BLOCK, NULL, &after);
-    for (int i = 1; i < NSIG; i++)
+    for (int i = 1; i < NSIG; i++) {
         assert_int_equal(sigismember(&before, i), sigismember(&after, i));
+    }
 }
 
 static volatile sig_atomic_t handled_by_main;
@@ -135,8 +138,9 @@ static int wait_for_door(int64_t until) {
     assert_int_equal(bk__cond_init(&door.cond), 0);
     pthread_mutex_lock(&door.mutex);
     assert_int_equal(bk__thread_start(&thread, "opener", open_door, &door), 0);
-    while (!door.open && !error)
+    while (!door.open && !error) {
         error = bk__cond_until(&door.cond, &door.mutex, until);
+    }
     pthread_mutex_unlock(&door.mutex);
     pthread_join(thread, NULL);
     pthread_cond_destroy(&door.cond);
@@ -158,8 +162,9 @@ static void test_os_thread__cond_ends_at_its_monotonic_time(void **state) {
     (void)state;
     assert_int_equal(bk__cond_init(&cond), 0);
     pthread_mutex_lock(&mutex);
-    while (!error)
+    while (!error) {
         error = bk__cond_until(&cond, &mutex, until);
+    }
     assert_int_equal(error, ETIMEDOUT);
     assert_true(bk__clock_mono() >= until); /* by the wall clock it were long past */
     assert_int_equal(bk__cond_until(&cond, &mutex, 0), ETIMEDOUT);
@@ -172,8 +177,9 @@ static void *count_on_one_cpu(void *arg) {
     size_t first = 0;
 
     sched_getaffinity(0, sizeof all, &all);
-    while (!CPU_ISSET(first, &all))
+    while (!CPU_ISSET(first, &all)) {
         first++;
+    }
     CPU_ZERO(&one);
     CPU_SET(first, &one);
     *(int *)arg = sched_setaffinity(0, sizeof one, &one) == 0 ? bk__cpu_count() : -1;

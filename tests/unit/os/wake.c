@@ -41,8 +41,9 @@ static void test_os_wake__a_full_pipe_does_not_block(void **state) {
     (void)state;
     assert_int_equal(bk__wake_open(&wake), 0);
     assert_true(fcntl(wake.write_fd, F_SETPIPE_SZ, 4096) >= 4096);
-    for (int i = 0; i < 100000; i++)
+    for (int i = 0; i < 100000; i++) {
         bk__wake_ring(&wake);
+    }
     assert_int_equal(write(wake.write_fd, "!", 1), -1); /* it is full indeed */
     assert_int_equal(errno, EAGAIN);
     assert_true(readable(wake.read_fd));

@@ -35,6 +35,8 @@ static bool grow(struct bk__buf *buf, size_t size) {
     return true;
 }
 
+#define SHORT_PIECE 120 /* bytes */
+
 void bk__buf_free(struct bk__buf *buf) {
     free(buf->data);
     *buf = (struct bk__buf){0};

@@ -109,8 +109,9 @@ static bk_keeper *open_keeper(const char *path, const char *how) {
 }
 
 /* One operation; member of its result as text. Yours: bk_free(). */
-static char *ask(bk_keeper *keeper, const char *operation, const char *member) {
-    char *done = bk_call(keeper, operation, NULL);
+static char *ask(bk_keeper *keeper, const char *operation, const char *args,
+                 const char *member) {
+    char *done = bk_call(keeper, operation, args);
     char *text = done != NULL ? bk_pick_text(done, member) : NULL;
 
     if (text == NULL)
@@ -120,7 +121,7 @@ static char *ask(bk_keeper *keeper, const char *operation, const char *member) {
 }
 
 static void say_isolation(bk_keeper *keeper) {
-    char *isolation = ask(keeper, "health.snapshot", "result.isolation");
+    char *isolation = ask(keeper, "health.snapshot", NULL, "result.isolation");
 
     say("i %s", isolation);
     bk_free(isolation);
@@ -137,8 +138,8 @@ static void naive_touch(const char *path) {
 
 static void safe_touch(bk_keeper *keeper) {
     say_isolation(keeper);
-    bk_free(ask(keeper, "backup.create", "result.name"));
-    bk_free(ask(keeper, "backup.verify", "result.verified"));
+    bk_free(ask(keeper, "backup.create", NULL, "result.name"));
+    bk_free(ask(keeper, "backup.verify", NULL, "result.verified"));
 }
 
 static void commit_held(struct bot *bot) {
@@ -176,6 +177,43 @@ static void script(struct bot *bot, char **arguments, int before, int after) {
     wait_for_go(); /* for kill -9 */
 }
 
+/* One number that the bot's own connection reads. */
+static int read_number(struct bot *bot, const char *query) {
+    sqlite3_stmt *statement = NULL;
+    int number;
+
+    must(bot, sqlite3_prepare_v2(bot->db, query, -1, &statement, NULL));
+    if (sqlite3_step(statement) != SQLITE_ROW)
+        must(bot, SQLITE_ERROR);
+    number = sqlite3_column_int(statement, 0);
+    must(bot, sqlite3_finalize(statement));
+    return number;
+}
+
+/* A live restore under the open connection and its prepared statements, which then go on. */
+static void restore(struct bot *bot, char **arguments, int before, int after) {
+    char args[512];
+    bk_keeper *keeper = open_keeper(arguments[2], arguments[1]);
+
+    open_bot(bot, arguments[2], arguments[0]);
+    for (int i = 0; i < before; i++)
+        commit_row(bot);
+    char *name = ask(keeper, "backup.create", NULL, "result.name");
+    for (int i = 0; i < after; i++)
+        commit_row(bot);
+    snprintf(args, sizeof args, "{\"name\":\"%s\",\"mode\":\"live\"}", name);
+    bk_free(name);
+    bk_free(ask(keeper, "backup.restore", args, "result.mode"));
+    bot->inserted = read_number(bot, "SELECT n FROM totals WHERE writer = 'host'");
+    say("r %d", read_number(bot, "SELECT count(*) FROM rows WHERE writer = 'host'"));
+    for (int i = 0; i < after; i++)
+        commit_row(bot);
+    say("t");
+    wait_for_go();
+    say("d");
+    wait_for_go(); /* for kill -9 */
+}
+
 static void *write_for_ever(void *bot) {
     for (;;)
         commit_row(bot);
@@ -192,11 +230,11 @@ static void storm(struct bot *bot, char **arguments) {
     say_isolation(keeper);
     for (;;) {
         int least = atomic_load(&bot->acknowledged);
-        char *name = ask(keeper, "backup.create", "result.name");
+        char *name = ask(keeper, "backup.create", NULL, "result.name");
 
         say("b %s %d %d", name, least, atomic_load(&bot->acknowledged));
         bk_free(name);
-        bk_free(ask(keeper, "health.snapshot", "result.status"));
+        bk_free(ask(keeper, "health.snapshot", NULL, "result.status"));
         say("h");
     }
 }
@@ -204,7 +242,9 @@ static void storm(struct bot *bot, char **arguments) {
 int main(int argc, char **argv) {
     static struct bot bot;
 
-    if (argc == 7)
+    if (argc == 7 && strcmp(argv[1], "restore") == 0)
+        restore(&bot, argv + 2, atoi(argv[5]), atoi(argv[6]));
+    else if (argc == 7)
         script(&bot, argv + 2, atoi(argv[5]), atoi(argv[6]));
     else if (argc == 5)
         storm(&bot, argv + 2);

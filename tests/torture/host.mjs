@@ -100,6 +100,25 @@ async function script(before, after) {
     waitForGo(); // for kill -9
 }
 
+/** A live restore under the open connection and its prepared statements, which then go on. */
+async function restore(before, after) {
+    const keeper = await openKeeper();
+    const bot = new Bot(await openDatabase());
+    const rows = bot.db.prepare("SELECT count(*) AS n FROM rows WHERE writer = 'host'");
+    const total = bot.db.prepare("SELECT n FROM totals WHERE writer = 'host'");
+    for (let i = 0; i < before; i++) bot.commitRow();
+    const { name } = await keeper.backup.create();
+    for (let i = 0; i < after; i++) bot.commitRow();
+    await keeper.backup.restore({ name, mode: "live" });
+    bot.inserted = total.get().n;
+    say("r", rows.get().n);
+    for (let i = 0; i < after; i++) bot.commitRow();
+    say("t");
+    waitForGo();
+    say("d");
+    waitForGo(); // for kill -9
+}
+
 async function writeForEver(bot) {
     for (;;) {
         for (let i = 0; i < ROWS_A_TURN; i++) bot.commitRow();
@@ -121,5 +140,4 @@ async function storm() {
     }
 }
 
-if (play === "script") await script(...counts.map(Number));
-else await storm();
+await { script, restore, storm }[play](...counts.map(Number));

@@ -2,10 +2,12 @@
 (scripted.py, storm.py), which starts it as
 
     host.py script JOURNAL HOW DATABASE BEFORE AFTER     HOW: naive, thread, process
-    host.py storm  JOURNAL HOW DATABASE
+    host.py restore JOURNAL HOW DATABASE BEFORE AFTER
+    host.py storm  JOURNAL HOW DATABASE                  HOW: thread, process, fork
 
 and reads what it prints: "a N" row N is committed, "b NAME LEAST MOST" a backup was made between
-these rows, "h" a health snapshot, "i MODE" how the keeper works, "t" and "d" stops of the script.
+these rows, "h" a health snapshot, "i MODE" how the keeper works, "r N" the rows after a restore, "t" and "d"
+stops of the script.
 """
 import os
 import sqlite3
@@ -82,6 +84,26 @@ def script(journal, how, path, before, after):
     sys.stdin.readline()  # for kill -9
 
 
+def restore(journal, how, path, before, after):
+    """A live restore under the open connection, which then goes on."""
+    keeper = open_keeper(path, how)
+    bot = Bot(path, journal)
+    for _ in range(before):
+        bot.commit_row()
+    name = keeper.backup.create().result()['name']
+    for _ in range(after):
+        bot.commit_row()
+    keeper.backup.restore(name=name, mode='live').result()
+    bot.inserted = bot.db.execute("SELECT n FROM totals WHERE writer = 'host'").fetchone()[0]
+    say('r', bot.db.execute("SELECT count(*) FROM rows WHERE writer = 'host'").fetchone()[0])
+    for _ in range(after):
+        bot.commit_row()
+    say('t')
+    sys.stdin.readline()
+    say('d')
+    sys.stdin.readline()  # for kill -9
+
+
 def commit_held(bot):
     try:
         bot.db.execute('COMMIT')
@@ -110,9 +132,41 @@ def storm(journal, how, path):
         say('h')
 
 
+def backup_in_fork(inherited, path, least):
+    """What a pre-forking server or multiprocessing does: the child makes a keeper of its own."""
+    import botkeep
+    try:
+        inherited.get('database')
+        say('the inherited keeper works in the child')
+    except botkeep.ForkError:
+        pass
+    keeper = open_keeper(path, 'auto')
+    say('i', keeper.health.snapshot().result()['isolation'])
+    made = keeper.backup.create().result()
+    say('b', made['name'], least, 10 ** 9)  # only the parent knows how far it is by now
+    say('h')
+    os._exit(0)  # without a farewell to what belongs to the parent
+
+
+def storm_by_fork(journal, path):
+    keeper = open_keeper(path, 'thread')
+    bot = Bot(path, journal)
+    threading.Thread(target=write_for_ever, args=(bot,), daemon=True).start()
+    while True:
+        keeper.backup.create().result()
+        least = bot.acknowledged
+        child = os.fork()
+        if child == 0:
+            backup_in_fork(keeper, path, least)
+        if os.waitpid(child, 0)[1] != 0:
+            say('the child failed')
+
+
 def main(play, journal, how, path, *counts):
-    if play == 'script':
-        script(journal, how, path, *map(int, counts))
+    if counts:
+        {'script': script, 'restore': restore}[play](journal, how, path, *map(int, counts))
+    elif how == 'fork':
+        storm_by_fork(journal, path)
     else:
         storm(journal, how, path)
 

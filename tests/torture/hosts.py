@@ -88,12 +88,21 @@ def has_node_sqlite(node):
     return subprocess.run([node, '-e', 'require("node:sqlite")'], capture_output=True).returncode == 0
 
 
+def ensure_javascript(path):
+    """The package as bots import it; ./dev makes it, but one may call this suite alone."""
+    if not (ROOT / 'bindings/js/dist/index.js').exists():
+        tsc = shutil.which('tsc', path=path)
+        assert tsc, 'tsc is needed to build bindings/js; ./dev test installs it'
+        subprocess.run([tsc, '-p', str(ROOT / 'bindings/js')], check=True)
+
+
 def found():
     """Every host; a runtime that is missing is an error, only node:sqlite is as the Node has it."""
     tools = str(ROOT / 'bindings/js/node_modules/.bin')
     path = os.pathsep.join([tools, os.environ['PATH']])
     node, bun = shutil.which('node', path=path), shutil.which('bun', path=path)
     assert node and bun, 'node and bun are needed; ./dev test installs them'
+    ensure_javascript(path)
     script = str(HERE / 'host.mjs')
     hosts = [Host('python sqlite3', [sys.executable, str(HERE / 'host.py')]),
              Host('node better-sqlite3', [node, script, 'better-sqlite3']),

@@ -42,21 +42,21 @@ class Outcome:
         self.error = None      # of the host's commit
 
 
-def play(host, journal, how):
+def play(host, journal, how, what='script'):
     folder = tempfile.mkdtemp(prefix='torture-')
     try:
-        return play_in(folder, host, journal, how)
+        return play_in(folder, host, journal, how, what)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def play_in(folder, host, journal, how):
+def play_in(folder, host, journal, how, what):
     outcome = Outcome()
     path = os.path.join(folder, 'bot.db')
     count.create(path, journal)
-    process = host.start('script', journal, how, path, BEFORE, AFTER)
+    process = host.start(what, journal, how, path, BEFORE, AFTER)
     try:
-        meet(outcome, process, path, journal)
+        meet(outcome, process, path, journal if what == 'script' else 'wal')
     finally:
         outcome.said += process.kill()
     outcome.error = next((' '.join(w[1:]) for w in outcome.said if w[0] == 'error'), None)
@@ -110,3 +110,14 @@ def safe(host, journal, mode):
     acked = [w for w in outcome.said if w[0] == 'a']
     assert len(acked) == BEFORE + AFTER, 'only %d rows were acknowledged' % len(acked)
     return 'all %d acknowledged rows there after kill -9' % len(acked)
+
+
+def restored(host, journal, mode):
+    """A live restore under the bot's open connection: it sees the old rows, and its next ones stay."""
+    outcome = play(host, journal, mode, 'restore')
+    seen = [int(w[1]) for w in outcome.said if w[0] == 'r']
+    assert seen == [BEFORE], 'the bot sees %s rows after the restore' % seen
+    assert not outcome.damaged, 'the database is damaged'
+    assert outcome.missing == 0, 'LOST ROWS: %d of %d' % (outcome.missing, BEFORE + AFTER)
+    return 'the bot sees the %d rows restored, and its next %d are there after kill -9' % (BEFORE,
+                                                                                         AFTER)

@@ -29,7 +29,7 @@ class Storm:
         self.backups = self.health = self.looks = 0
         self.isolation = None
         count.create(self.path, journal)
-        self.mode = mode
+        self.mode = 'process' if mode == 'fork' else mode
         self.host = host.start('storm', journal, mode, self.path)
         self.other = hosts.Process([sys.executable, os.path.join(HERE, 'writer.py'), self.path,
                                     journal])

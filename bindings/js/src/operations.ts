@@ -534,6 +534,36 @@ export interface HealthSnapshotResult {
     operations: HealthSnapshotResultOperations;
 }
 
+/** The run before it; null: none is known. */
+export interface LifecycleStatusResultPrevious {
+    /** That run's name. */
+    run_id: string;
+    /** When it began, UTC. */
+    started_at: string;
+    /** How it ended. */
+    ended: "clean" | "crash" | "killed" | "reboot" | "unknown";
+    /** How long it was seen alive. */
+    uptime_ms: number;
+    /** When it was last seen alive, UTC. */
+    last_seen_at: string;
+}
+
+/** What lifecycle.status answers. */
+export interface LifecycleStatusResult {
+    /** This run's name. */
+    run_id: string;
+    /** When it began, UTC. */
+    started_at: string;
+    /** How long ago that is. */
+    uptime_ms: number;
+    /** The run before it; null: none is known. */
+    previous: LifecycleStatusResultPrevious | null;
+    /** Operations of the host in flight. */
+    operations: number;
+    /** False: run.track is off, or another process of this bot runs. */
+    recorded: boolean;
+}
+
 /** What was looked at. */
 export interface DoctorRunResultFindings {
     /** How much it matters. */
@@ -648,6 +678,16 @@ export class Health {
     }
 }
 
+/** keeper.lifecycle */
+export class Lifecycle {
+    constructor(private readonly keeper: Runs) {}
+
+    /** Tells since when this run lasts and how the one before it ended. */
+    status(): Job<LifecycleStatusResult> {
+        return this.keeper.run("lifecycle.status");
+    }
+}
+
 /** keeper.doctor */
 export class Doctor {
     constructor(private readonly keeper: Runs) {}
@@ -673,6 +713,7 @@ export abstract class Namespaces implements Runs {
     readonly backup = new Backup(this);
     readonly migrate = new Migrate(this);
     readonly health = new Health(this);
+    readonly lifecycle = new Lifecycle(this);
     readonly doctor = new Doctor(this);
     readonly store = new Store(this);
 

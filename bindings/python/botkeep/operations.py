@@ -341,6 +341,27 @@ class HealthSnapshotResult(TypedDict):
     operations: HealthSnapshotResultOperations
 
 
+class LifecycleStatusResultPrevious(TypedDict):
+    """The run before it; null: none is known."""
+
+    run_id: str
+    started_at: str
+    ended: Literal["clean", "crash", "killed", "reboot", "unknown"]
+    uptime_ms: int
+    last_seen_at: str
+
+
+class LifecycleStatusResult(TypedDict):
+    """What lifecycle.status answers."""
+
+    run_id: str
+    started_at: str
+    uptime_ms: int
+    previous: Optional[LifecycleStatusResultPrevious]
+    operations: int
+    recorded: bool
+
+
 class DoctorRunResultFindings(TypedDict):
     """What was looked at."""
 
@@ -493,6 +514,14 @@ class Health(Namespace):
         return self._run("health.snapshot", {})
 
 
+class Lifecycle(Namespace):
+    """keeper.lifecycle"""
+
+    def status(self) -> Job[LifecycleStatusResult]:
+        """Tells since when this run lasts and how the one before it ended."""
+        return self._run("lifecycle.status", {})
+
+
 class Doctor(Namespace):
     """keeper.doctor"""
 
@@ -524,6 +553,10 @@ class Namespaces:
     @property
     def health(self: Runs) -> Health:
         return Health(self)
+
+    @property
+    def lifecycle(self: Runs) -> Lifecycle:
+        return Lifecycle(self)
 
     @property
     def doctor(self: Runs) -> Doctor:

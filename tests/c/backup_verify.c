@@ -1,0 +1,213 @@
+/*
+ * backup.verify through the public ABI: bytes flipped, files cut and swapped, foreign gzip.
+ * What restoring does with such archives is tested here as well: nothing.
+ */
+#include "backup_box.h"
+
+#include <fcntl.h>
+
+#define TEST(name) BOX_TEST(backup_verify, name)
+
+/* Turns one bit of a backup's archive round; again turns it back. */
+static void flip(const char *name, long at, int bit) {
+    unsigned char byte = 0;
+    int fd = open(sandbox_path("backups/%s", name), O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(pread(fd, &byte, 1, at), 1);
+    byte ^= (unsigned char)(1 << bit);
+    assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+    close(fd);
+}
+
+static long size_of(const char *name) {
+    struct stat info;
+    assert_int_equal(stat(sandbox_path("backups/%s", name), &info), 0);
+    return (long)info.st_size;
+}
+
+static void assert_found(const char *name, long at) {
+    char args[256];
+    box_args(args, sizeof args, name, "");
+    box_run("backup.verify", args);
+    if (bk_pick_number(box_done, "ok", 1) != 0) {
+        fail_msg("a flipped byte at %ld of %ld was not found", at, size_of(name));
+    }
+    box_assert_failed("BK_ECORRUPT", name, "damaged", NULL);
+}
+
+/* Every place that has a meaning of its own, and many that have not. */
+static void flip_around(const char *name, int places) {
+    long size = size_of(name);
+    unsigned seed = 20251204;
+    for (int i = 0; i < places; i++) {
+        long at = i < 40 ? i : i < 80 ? size - 1 - (i - 40) : rand_r(&seed) % size;
+        flip(name, at, i % 8);
+        assert_found(name, at);
+        flip(name, at, i % 8);
+    }
+}
+
+static void
+test_backup_verify__every_flipped_byte_of_a_packed_one_is_found(void **state) {
+    (void)state;
+    box_database_with(ROWS_BIG);
+    const char *name = box_create(NULL);
+    flip_around(name, 160);
+    box_call("backup.verify", NULL);
+    box_assert_text("result.backups[0].name", name);
+    box_assert_number("result.verified", 1);
+}
+
+static void test_backup_verify__every_flipped_byte_of_a_plain_one_is_found(void **state) {
+    (void)state;
+    box_database_with(ROWS_SMALL);
+    const char *name = box_create(NULL);
+    flip_around(name, 160);
+    box_call("backup.verify", NULL);
+}
+
+static void test_backup_verify__the_place_is_told(void **state) {
+    char place[64];
+    (void)state;
+    box_database_with(ROWS_BIG);
+    const char *name = box_create(NULL);
+    flip(name, 100, 3);
+    box_run("backup.verify", NULL);
+    snprintf(place, sizeof place, "at byte 0 of %ld", size_of(name));
+    box_assert_failed("BK_ECORRUPT", name, place, NULL);
+}
+
+static void test_backup_verify__what_is_damaged_is_marked_until_it_is_not(void **state) {
+    (void)state;
+    box_database_with(ROWS_BIG);
+    const char *good = box_create(NULL);
+    const char *bad = box_create(NULL);
+    flip(bad, 5000, 1);
+    box_run("backup.verify", NULL);
+    box_call("backup.list", NULL);
+    box_assert_number("result.backups[0].verified", 0);
+    char *why = bk_pick_text(box_done, "result.backups[0].error");
+    assert_non_null(strstr(why, bad));
+    bk_free(why);
+    box_call("backup.restore", NULL); /* the newest verified one */
+    box_assert_text("result.name", good);
+    flip(bad, 5000, 1);
+    char args[256];
+    box_args(args, sizeof args, bad, "");
+    box_call("backup.verify", args);
+    box_call("backup.list", "{\"kind\":\"manual\"}");
+    box_assert_number("result.backups[0].verified", 1);
+    box_assert_text("result.backups[0].error", NULL);
+}
+
+static void test_backup_verify__all_names_each_that_fails(void **state) {
+    (void)state;
+    box_database_with(ROWS_BIG);
+    const char *one = box_create(NULL);
+    box_create(NULL);
+    const char *two = box_create(NULL);
+    box_call("backup.verify", "{\"all\":true}");
+    box_assert_number("result.verified", 3);
+    flip(one, 3000, 0);
+    flip(two, 4000, 0);
+    box_run("backup.verify", "{\"all\":true}");
+    box_assert_failed("BK_ECORRUPT", one, two, NULL);
+}
+
+static void test_backup_verify__a_cut_one_does_not_exist(void **state) {
+    char args[256];
+    (void)state;
+    box_database_with(ROWS_BIG);
+    const char *name = box_create(NULL);
+    assert_int_equal(truncate(sandbox_path("backups/%s", name), size_of(name) - 1), 0);
+    box_call("backup.list", NULL);
+    box_assert_number("result.total", 0);
+    box_call("backup.status", NULL);
+    box_assert_text("result.broken[0].name", name);
+    box_args(args, sizeof args, name, "");
+    box_run("backup.verify", args);
+    box_assert_failed("BK_ECORRUPT", name, "bytes", NULL);
+    box_run("backup.verify", "{\"all\":true}");
+    box_assert_failed("BK_ECORRUPT", name, NULL);
+    box_run("backup.restore", NULL);
+    box_assert_failed("BK_ENOTFOUND", "backup.create", NULL);
+}
+
+static void test_backup_verify__swapped_archives_are_found(void **state) {
+    (void)state;
+    box_database_with(ROWS_SMALL);
+    const char *one = box_create(NULL);
+    box_do("UPDATE left_side SET t = 'other' WHERE n = 1");
+    const char *two = box_create(NULL);
+    assert_int_equal(size_of(one), size_of(two));
+    const char *aside = sandbox_path("aside");
+    assert_int_equal(rename(sandbox_path("backups/%s", one), aside), 0);
+    assert_int_equal(
+        rename(sandbox_path("backups/%s", two), sandbox_path("backups/%s", one)), 0);
+    assert_int_equal(rename(aside, sandbox_path("backups/%s", two)), 0);
+    assert_found(one, -1);
+    assert_found(two, -1);
+}
+
+/* An archive that another program packed again: the manifest is told of it, zlib reads it. */
+static void test_backup_verify__an_archive_of_plain_gzip_is_read(void **state) {
+    char args[256];
+    (void)state;
+    box_database_with(ROWS_BIG);
+    const char *name = box_create(NULL);
+    free(box_on(
+        name,
+        "f='%s'; gunzip -c \"$f\" | gzip -9n > \"$f.new\" && mv \"$f.new\" \"$f\" && "
+        "sed -i \"s/\\\"bytes\\\":[0-9]*/\\\"bytes\\\":$(stat -c %s \"$f\")/;"
+        "s/\\\"archive_sha256\\\":\\\"[0-9a-f]*/\\\"archive_sha256\\\":\\\"$(sha256sum "
+        "\"$f\" | cut -c1-64)/\" \"$f.json\""));
+    box_call("backup.verify", NULL);
+    box_assert_text("result.backups[0].name", name);
+    box_args(args, sizeof args, name, "");
+    args[strlen(args) - 1] = '\0';
+    snprintf(args + strlen(args), sizeof args - strlen(args), ",\"to\":\"%s\"}",
+             sandbox_path("copy.db"));
+    box_call("backup.restore", args);
+    assert_int_equal(box_assert_sound(sandbox_path("copy.db")), ROWS_BIG);
+    flip(name, 70000, 2);
+    assert_found(name, 70000);
+}
+
+static void test_backup_verify__a_damaged_one_restores_nothing(void **state) {
+    static const char *const modes[] = {"auto", "live", "staged"};
+    char args[512];
+    (void)state;
+    box_database_with(ROWS_BIG);
+    const char *name = box_create(NULL);
+    box_do("DELETE FROM left_side WHERE n > 5; DELETE FROM right_side WHERE n > 5");
+    flip(name, size_of(name) / 2, 4);
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(args, sizeof args, "{\"name\":\"%s\",\"mode\":\"%s\"}", name, modes[i]);
+        box_run("backup.restore", args);
+        box_assert_failed("BK_ECORRUPT", name, "not touched", NULL);
+        assert_int_equal(box_assert_sound(box_database()), 5);
+    }
+    snprintf(args, sizeof args, "{\"name\":\"%s\",\"to\":\"%s\"}", name,
+             sandbox_path("copy.db"));
+    box_run("backup.restore", args);
+    box_assert_failed("BK_ECORRUPT", name, NULL);
+    assert_false(box_has("copy.db"));
+    assert_false(box_has("copy.db.botkeep-tmp"));
+    assert_false(box_has("bot.db.botkeep/restore.json"));
+    box_assert_only(1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(every_flipped_byte_of_a_packed_one_is_found),
+        TEST(every_flipped_byte_of_a_plain_one_is_found),
+        TEST(the_place_is_told),
+        TEST(what_is_damaged_is_marked_until_it_is_not),
+        TEST(all_names_each_that_fails),
+        TEST(a_cut_one_does_not_exist),
+        TEST(swapped_archives_are_found),
+        TEST(an_archive_of_plain_gzip_is_read),
+        TEST(a_damaged_one_restores_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -189,3 +189,32 @@ int bk__link_text(struct bk__link *link, const char *sql, char *ret, size_t size
     sqlite3_finalize(statement);
     return rc;
 }
+
+int bk__link_lock(struct bk__link *link) {
+    sqlite3_file *file = NULL;
+    int rc = sqlite3_file_control(link->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    if (file == NULL || file->pMethods == NULL) {
+        return SQLITE_CANTOPEN;
+    }
+    rc = file->pMethods->xLock(file, SQLITE_LOCK_SHARED);
+    if (rc == SQLITE_OK) {
+        rc = file->pMethods->xLock(file, SQLITE_LOCK_EXCLUSIVE);
+    }
+    if (rc != SQLITE_OK) {
+        file->pMethods->xUnlock(file, SQLITE_LOCK_NONE);
+        return (rc & 0xff) == SQLITE_BUSY ? SQLITE_BUSY : rc;
+    }
+    link->locked = file;
+    return SQLITE_OK;
+}
+
+void bk__link_unlock(struct bk__link *link) {
+    if (link->locked != NULL) {
+        link->locked->pMethods->xUnlock(link->locked, SQLITE_LOCK_NONE);
+        link->locked = NULL;
+    }
+}

@@ -65,7 +65,7 @@ static int check_file(const char *path, bool create, bool *ret_exists) {
 }
 
 /* The path as SQLite will see it: symbolic links followed, because -wal stands beside the file. */
-static int resolve(const char *database, bool create, char **ret) {
+static int resolve(const char *database, bool create, char **ret, bool *ret_made) {
     bool exists = false;
     int code;
 
@@ -85,6 +85,7 @@ static int resolve(const char *database, bool create, char **ret) {
         return exists ? bk__fail_errno(errno, "cannot resolve", database, NULL)
                       : bk__fail_memory();
     }
+    *ret_made = !exists;
     return 0;
 }
 
@@ -124,9 +125,10 @@ int bk__sqlite_open(struct bk__store **ret, struct bk__job *job, const char *dat
                     bool create) {
     struct bk__sqlite *sqlite;
     char *path = NULL;
+    bool made = false;
     int code;
 
-    code = resolve(database, create, &path);
+    code = resolve(database, create, &path, &made);
     if (code != 0) {
         return code;
     }
@@ -136,6 +138,7 @@ int bk__sqlite_open(struct bk__store **ret, struct bk__job *job, const char *dat
         return bk__fail_memory();
     }
     sqlite->base.driver = &bk__sqlite_driver;
+    sqlite->made = made;
     sqlite->alone_before = wal_bytes(path) < 0;
     code =
         bk__link_open(&sqlite->link, job, path, create ? BK__LINK_CREATE : BK__LINK_LIVE);
@@ -151,6 +154,21 @@ int bk__sqlite_open(struct bk__store **ret, struct bk__job *job, const char *dat
     return 0;
 }
 
+/*
+ * A file that we created and nothing was put into would later look like a database that lost
+ * everything. It goes, unless someone else has begun to use it.
+ */
+static void remove_if_empty(struct bk__sqlite *sqlite) {
+    struct bk__link *link = &sqlite->link;
+
+    if (bk__file_size_of(link->path) == 0 && bk__link_lock(link) == SQLITE_OK) {
+        if (bk__file_size_of(link->path) == 0) {
+            bk__file_remove(link->path);
+        }
+        bk__link_unlock(link);
+    }
+}
+
 void bk__sqlite_close(struct bk__store *store) {
     struct bk__sqlite *sqlite = (struct bk__sqlite *)store;
 
@@ -164,6 +182,9 @@ void bk__sqlite_close(struct bk__store *store) {
      */
     if (sqlite->alone_before && sqlite->link.db != NULL) {
         sqlite3_db_config(sqlite->link.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    }
+    if (sqlite->made && sqlite->link.db != NULL) {
+        remove_if_empty(sqlite);
     }
     bk__link_close(&sqlite->link);
     json_object_put(sqlite->violations);

@@ -55,8 +55,9 @@ struct bk__link {
     sqlite3 *db;
     struct bk__job *job;
     char *path;
-    int64_t wait_ms;  /* how long a lock is waited for */
-    int64_t wait_end; /* when the present wait ends */
+    int64_t wait_ms;      /* how long a lock is waited for */
+    int64_t wait_end;     /* when the present wait ends */
+    sqlite3_file *locked; /* by bk__link_lock() */
 };
 
 /* 0, or an error with its text set. path is kept as it is. */
@@ -65,6 +66,14 @@ int bk__link_open(struct bk__link *ret, struct bk__job *job, const char *path,
 void bk__link_close(struct bk__link *link); /* {0} and a closed one are fine */
 void bk__link_guard(
     struct bk__link *link); /* a cancelled job stops its statements (again) */
+
+/*
+ * The exclusive lock on the file itself, whatever is in it: SQLITE_BUSY at once when anyone has it
+ * open in WAL mode or is at work on it. Nothing else may be done with the link until it is
+ * unlocked. One that is not locked is fine to unlock.
+ */
+int bk__link_lock(struct bk__link *link);
+void bk__link_unlock(struct bk__link *link);
 
 /* These give SQLite's codes; the latter two read the first column of the first row. */
 int bk__link_exec(struct bk__link *link, const char *sql);
@@ -100,6 +109,7 @@ struct bk__sqlite {
     struct bk__store base; /* first, so that a store pointer is one to this */
     struct bk__link link;
     bool alone_before; /* no -wal when we came: SQLite may clear away what we made */
+    bool made;         /* the file itself was created by our open */
     bool ours;         /* a transaction of begin() is open */
     bool keys_before;  /* PRAGMA foreign_keys before begin() */
     struct json_object

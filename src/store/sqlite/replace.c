@@ -38,7 +38,6 @@ struct change {
     bool exists; /* the database file does */
     struct stat old;
     struct bk__link link; /* holds the exclusive lock */
-    sqlite3_file *locked; /* its file; NULL: not locked */
 };
 
 static int busy(const struct change *c, long pid) {
@@ -92,44 +91,21 @@ static int wait_for_holders(struct change *c) {
     return 0;
 }
 
-/* Takes SQLite's own exclusive lock on the file's bytes; what the file holds does not matter. */
+/* Others may hold a lock for a moment; it is waited for like any other. */
 static int lock(struct change *c) {
     int64_t end = bk__clock_mono() + c->wait_ms;
-    sqlite3_file *file = NULL;
     int code = 0;
     int rc;
 
-    rc = sqlite3_file_control(c->link.db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
-    if (rc != SQLITE_OK || file == NULL || file->pMethods == NULL) {
-        return bk__link_fail(&c->link, rc == SQLITE_OK ? SQLITE_CANTOPEN : rc, DOING);
-    }
-    for (;;) {
-        rc = file->pMethods->xLock(file, SQLITE_LOCK_SHARED);
-        if (rc == SQLITE_OK) {
-            rc = file->pMethods->xLock(file, SQLITE_LOCK_EXCLUSIVE);
-        }
-        if (rc == SQLITE_OK) {
-            c->locked = file;
-            return 0;
-        }
-        file->pMethods->xUnlock(file, SQLITE_LOCK_NONE);
-        code = bk__job_check(c->job);
-        if ((rc & 0xff) != SQLITE_BUSY || code != 0 || bk__clock_mono() >= end) {
-            break;
-        }
+    while ((rc = bk__link_lock(&c->link)) == SQLITE_BUSY && code == 0 &&
+           bk__clock_mono() < end) {
         bk__clock_sleep(20);
+        code = bk__job_check(c->job);
     }
-    if (code != 0) {
+    if (code != 0 || rc == SQLITE_OK) {
         return code;
     }
-    return (rc & 0xff) == SQLITE_BUSY ? busy(c, 0) : bk__link_fail(&c->link, rc, DOING);
-}
-
-static void unlock(struct change *c) {
-    if (c->locked != NULL) {
-        c->locked->pMethods->xUnlock(c->locked, SQLITE_LOCK_NONE);
-        c->locked = NULL;
-    }
+    return rc == SQLITE_BUSY ? busy(c, 0) : bk__link_fail(&c->link, rc, DOING);
 }
 
 /*
@@ -414,7 +390,7 @@ int bk__sqlite_replace(struct bk__job *job, const char *database, const char *im
     if (code != 0 && c.fresh != NULL) {
         bk__file_remove(c.fresh);
     }
-    unlock(&c);
+    bk__link_unlock(&c.link);
     bk__link_close(&c.link);
     free(c.path);
     free(c.fresh);

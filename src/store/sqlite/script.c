@@ -4,7 +4,6 @@
  */
 #include <store/sqlite/internal.h>
 
-#include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -109,7 +108,6 @@ static int fail_statement(struct run *run, struct bk__script_error *ret) {
 /* Fills *ret and gives the error; rc is SQLite's, why replaces SQLite's message. */
 static int failed(struct run *run, int rc, const char *why,
                   struct bk__script_error *ret) {
-    int offset = why == NULL ? sqlite3_error_offset(run->link->db) : -1;
     int primary = rc & 0xff;
 
     ret->line = run->line;
@@ -118,12 +116,7 @@ static int failed(struct run *run, int rc, const char *why,
     if (why == NULL) {
         why = run->refused != NULL ? run->refused : sqlite3_errmsg(run->link->db);
     }
-    if (offset > 0 && line_of(run, run->at + offset) != run->line) {
-        snprintf(ret->why, sizeof(ret->why), "%s (at line %d)", why,
-                 line_of(run, run->at + offset));
-    } else {
-        snprintf(ret->why, sizeof(ret->why), "%s", why);
-    }
+    snprintf(ret->why, sizeof(ret->why), "%s", why);
     if (primary == SQLITE_ERROR || primary == SQLITE_CONSTRAINT ||
         primary == SQLITE_AUTH || primary == SQLITE_MISMATCH ||
         primary == SQLITE_TOOBIG || primary == SQLITE_RANGE || primary == SQLITE_ABORT ||
@@ -202,12 +195,16 @@ static void put_back(struct bk__link *link, bool keys, bool in_transaction) {
 int bk__sqlite_script(struct bk__store *store, const char *sql, bool in_transaction,
                       struct bk__script_error *ret_error) {
     struct bk__sqlite *sqlite = (struct bk__sqlite *)store;
-    struct run run = {.link = &sqlite->link, .line = 1, .in_transaction = in_transaction};
+    struct run run = {.link = &sqlite->link, .line = 1, .in_transaction = sqlite->ours};
     int64_t keys = 0;
     int code;
 
-    assert(in_transaction == sqlite->ours);
     memset(ret_error, 0, sizeof(*ret_error));
+    if (in_transaction && !sqlite->ours) {
+        return bk__fail(BK_EINTERNAL,
+                        "a script was to run in a transaction, but none is open. "
+                        "Nothing was changed. Please report this.");
+    }
     if (strncmp(sql, "\xef\xbb\xbf", 3) == 0) {
         sql += 3; /* a byte order mark, as some editors leave it */
     }
@@ -215,6 +212,6 @@ int bk__sqlite_script(struct bk__store *store, const char *sql, bool in_transact
     bk__link_int(&sqlite->link, "PRAGMA foreign_keys", &keys);
     sqlite3_set_authorizer(sqlite->link.db, on_authorize, &run);
     code = run_all(&run, ret_error);
-    put_back(&sqlite->link, keys != 0, in_transaction);
+    put_back(&sqlite->link, keys != 0, sqlite->ours);
     return code;
 }

@@ -16,6 +16,7 @@
 struct sides {
     struct bk__link *live;
     struct bk__link *image;
+    struct bk__reader reader; /* of the image */
     int64_t live_page;
     int64_t image_page;
     bool wal;      /* the live database is in WAL mode, and must be so afterwards */
@@ -30,14 +31,10 @@ static int journal_is_wal(struct bk__link *link, const char *sql, bool *ret) {
     return rc;
 }
 
-static int look(struct sides *s) {
-    int rc = bk__link_int(s->image, "PRAGMA page_size", &s->image_page);
-
-    if (rc != SQLITE_OK) {
-        return bk__link_fail(s->image, rc, "cannot read");
-    }
+static int look_at_live(struct sides *s) {
     /* page_size alone does not read the file; schema_version does. */
-    rc = bk__link_int(s->live, "PRAGMA schema_version", &s->live_page);
+    int rc = bk__link_int(s->live, "PRAGMA schema_version", &s->live_page);
+
     if (rc == SQLITE_OK) {
         rc = bk__link_int(s->live, "PRAGMA page_size", &s->live_page);
     }
@@ -45,6 +42,25 @@ static int look(struct sides *s) {
         rc = journal_is_wal(s->live, "PRAGMA journal_mode", &s->wal);
     }
     return rc == SQLITE_OK ? 0 : bk__link_fail(s->live, rc, DOING);
+}
+
+/* The image may come from a database with another journal mode; the live one keeps its own. So
+   page 1 is shown with the live mode, from the first read on: SQLite keeps what it read. */
+static int look_at_image(struct sides *s) {
+    int rc;
+
+    s->reader.journal = s->wal ? 2 : 1;
+    rc = bk__sqlite_read(s->image->db, &s->reader);
+    if (rc == SQLITE_OK) {
+        rc = bk__link_exec(s->image, BK__SMALL_CACHE);
+    }
+    if (rc == SQLITE_OK) {
+        rc = bk__link_int(s->image, "PRAGMA schema_version", &s->image_page);
+    }
+    if (rc == SQLITE_OK) {
+        rc = bk__link_int(s->image, "PRAGMA page_size", &s->image_page);
+    }
+    return rc == SQLITE_OK ? 0 : bk__link_fail(s->image, rc, "cannot restore from");
 }
 
 /* A WAL holds pages of one size. Without one any size goes; SQLite gives it up for who is alone. */
@@ -69,9 +85,14 @@ static int leave_wal(struct sides *s) {
     return 0;
 }
 
+static void back_to_wal(struct bk__link *live) {
+    sqlite3_progress_handler(live->db, 0, NULL,
+                             NULL); /* a cancelled job stops this not */
+    bk__link_exec(live, "PRAGMA journal_mode = WAL");
+    bk__link_guard(live);
+}
+
 static int copy_over(struct sides *s) {
-    /* The image may come from a database with another journal mode; the live one keeps its own. */
-    struct bk__reader reader = {.job = s->live->job, .journal = s->wal ? 2 : 1};
     struct bk__copy copy = {
         .to = s->live,
         .from = s->image,
@@ -79,26 +100,23 @@ static int copy_over(struct sides *s) {
         .doing = DOING,
         .page_size = (int)s->image_page,
     };
-    int code;
-    int rc = bk__sqlite_read(s->image->db, &reader);
 
-    if (rc != SQLITE_OK) {
-        return bk__link_fail(s->image, rc, "cannot read");
-    }
-    code = bk__sqlite_copy(&copy);
-    bk__sqlite_read(s->image->db, NULL);
-    return code;
+    return bk__sqlite_copy(&copy);
 }
 
 int bk__sqlite_restore(struct bk__store *store, const char *image_path) {
     struct bk__sqlite *sqlite = (struct bk__sqlite *)store;
     struct bk__link image = {0};
-    struct sides sides = {.live = &sqlite->link, .image = &image};
+    struct sides sides = {
+        .live = &sqlite->link, .image = &image, .reader = {.job = sqlite->link.job}};
     int code;
 
-    code = bk__link_open(&image, sqlite->link.job, image_path, BK__LINK_IMAGE);
+    code = look_at_live(&sides);
     if (code == 0) {
-        code = look(&sides);
+        code = bk__link_open(&image, sqlite->link.job, image_path, BK__LINK_IMAGE);
+    }
+    if (code == 0) {
+        code = look_at_image(&sides);
     }
     if (code == 0 && sides.wal && sides.live_page != sides.image_page) {
         code = leave_wal(&sides);
@@ -107,7 +125,7 @@ int bk__sqlite_restore(struct bk__store *store, const char *image_path) {
         code = copy_over(&sides);
     }
     if (code != 0 && sides.switched) {
-        bk__link_exec(&sqlite->link, "PRAGMA journal_mode = WAL");
+        back_to_wal(&sqlite->link);
     }
     bk__link_close(&image);
     return code;

@@ -96,7 +96,8 @@ static int make_folder(const char *dir) {
     char *ignore = bk__file_join(dir, ".gitignore");
     rc = ignore == NULL ? bk__fail_memory() : bk__folder_write(ignore, "*\n");
     free(ignore);
-    return rc;
+    /* Another process makes the folder at the same time and came first. */
+    return rc == BK_EBUSY ? 0 : rc;
 }
 
 static int prepare(const char *dir) {

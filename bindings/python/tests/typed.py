@@ -11,7 +11,7 @@ async def main(steps: List[Progress]) -> Optional[str]:
             result = await job
         except BusyError as error:
             return error.message
-        rows: int = result["bytes"] + keeper.health_now()["memory"]["rss_bytes"]
+        rows: int = result["bytes"] + keeper.health_now()["uptime_ms"]
         names: List[str] = [each["name"] for each in (await keeper.backup.list())["backups"]]
         async for step in job.progress():
             rows += step.done

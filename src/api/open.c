@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <api/check.h>
 #include <api/plans.h>
@@ -43,6 +44,23 @@ static struct bk__lanes lanes_of(enum bk__guest_mode mode) {
 static int check_database(const struct bk__config *config) {
     const char *database = bk__config_text(config, BK__OPT_DATABASE);
     return !database[0] || bk__store_driver_for(database) ? 0 : BK_EUNSUPPORTED;
+}
+
+/*
+ * "own" drops the very protection this library is made for, so one option, perhaps out of an
+ * environment, is not enough: a program that says it is the bot itself does not get it.
+ */
+static int check_isolation(const struct bk__config *config) {
+    const char *wish = bk__config_text(config, BK__OPT_GUEST_ISOLATION);
+    if (strcmp(wish, "own") != 0 || !bk__config_bool(config, BK__OPT_RUN_TRACK)) {
+        return 0;
+    }
+    return bk__fail(
+        BK_EINVAL,
+        "guest.isolation is own (%s), which is for tools that hold no other SQLite "
+        "and say run.track=false. Beside a bot's SQLite it loses committed rows, so "
+        "nothing was touched. Leave it at auto.",
+        bk__config_source(config, BK__OPT_GUEST_ISOLATION));
 }
 
 static int make_state_dir(const struct bk__config *config) {
@@ -107,6 +125,9 @@ static int open_keeper(struct bk__keeper *k) {
     int code = bk__keeper_resolve(k);
     if (code == 0) {
         code = check_database(bk__keeper_config(k));
+    }
+    if (code == 0) {
+        code = check_isolation(bk__keeper_config(k));
     }
     if (code == 0) {
         code = make_state_dir(bk__keeper_config(k));

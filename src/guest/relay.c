@@ -220,7 +220,7 @@ static int lost(struct bk__job *job, int err, int status) {
         BK_EIO,
         "The helper process ended during %s without an outcome (%s). The database is "
         "whole: what was half done is rolled back or never listed. Run %s again.",
-        name, strerror(-err), name);
+        name, err == -EPIPE ? "its output just ended" : strerror(-err), name);
 }
 
 static int refuse(struct bk__job *job, char *why) {

@@ -103,6 +103,7 @@ static bk_keeper *open_keeper(const char *path, const char *how) {
         bk_set(keeper, "backup.dir", backups) < 0 ||
         bk_set(keeper, "backup.keep", "0") < 0 ||
         bk_set(keeper, "guest.isolation", how) < 0 ||
+        bk_set(keeper, "run.track", strcmp(how, "own") == 0 ? "false" : "true") < 0 ||
         bk_set(keeper, "env.file", "") < 0 || bk_open(keeper) < 0)
         die("the keeper", bk_last_error());
     return keeper;

@@ -56,7 +56,7 @@ class Bot {
 async function openKeeper() {
     const { Keeper } = await import(new URL("dist/index.js", bindings).href);
     return Keeper.open({ database: path, backup_dir: join(dirname(path), "backups"), backup_keep: 0,
-        guest_isolation: how, env_file: "" });
+        guest_isolation: how, run_track: how !== "own", env_file: "" });
 }
 
 /** Reading a byte of the file, as a hash, a copy or an upload would. */

@@ -45,7 +45,7 @@ def open_keeper(path, how):
     import botkeep  # the naive host has none
     folder = os.path.dirname(path)
     return botkeep.Keeper(database=path, backup_dir=os.path.join(folder, 'backups'), backup_keep=0,
-                          guest_isolation=how, env_file='').open()
+                          guest_isolation=how, run_track=how != 'own', env_file='').open()
 
 
 def naive_touch(path):

@@ -101,22 +101,30 @@ static enum state put_back(struct bk__batch *b, int code, char **ret_why) {
     return RESTORED;
 }
 
-/*
- * A database that only this call made is removed again, if nobody wrote into it. Its
- * length is asked for, never its content: the file is not opened.
- */
-static bool remove_created(struct bk__batch *b) {
-    static const char *const beside[] = {"-journal", "-wal", "-shm"};
-    bk__store_close(b->store);
-    b->store = NULL;
-    bool empty = bk__file_size_of(b->database) == 0;
+/* Its length is asked for, never its content: the file is not opened. A -journal is our own. */
+static bool holds_nothing(const char *database) {
+    static const char *const beside[] = {"-wal", "-shm"};
+    bool empty = bk__file_size_of(database) == 0;
     for (size_t i = 0; i < sizeof beside / sizeof *beside && empty; i++) {
         struct bk__buf path = {0};
-        bk__buf_printf(&path, "%s%s", b->database, beside[i]);
+        bk__buf_printf(&path, "%s%s", database, beside[i]);
         empty = !path.failed && !bk__file_exists(path.data);
         bk__buf_free(&path);
     }
-    return empty && bk__file_remove(b->database) == 0;
+    return empty;
+}
+
+/* A database that only this call made is removed again, if nobody has written into it: under its
+   write lock, so that nobody is just about to. */
+static bool remove_created(struct bk__batch *b) {
+    if (b->store->driver->begin(b->store) < 0) {
+        return false;
+    }
+    bool removed = holds_nothing(b->database) && bk__file_remove(b->database) == 0;
+    b->store->driver->rollback(b->store);
+    bk__store_close(b->store);
+    b->store = NULL;
+    return removed;
 }
 
 /* ---- the text

@@ -142,6 +142,33 @@ static void test_migrate_problems__newer_history_is_left_alone(void **state) {
     box_assert_sql("SELECT count(*) FROM botkeep_migrations", "3");
 }
 
+/* A history that cannot be read must not look like an empty one. */
+static void test_migrate_problems__locked_history_is_not_empty(void **state) {
+    char command[1200];
+    (void)state;
+    three_applied();
+    box_new();
+    box_set("busy.wait", "20");
+    box_open();
+    snprintf(
+        command, sizeof command,
+        "(echo 'BEGIN EXCLUSIVE;'; echo \"SELECT writefile('%s', 'x');\"; sleep 2) | "
+        "sqlite3 '%s' >/dev/null",
+        sandbox_path("held"), box_database());
+    FILE *holder = popen(command, "we");
+    assert_non_null(holder);
+    while (!box_has("held")) {
+        usleep(10000);
+    }
+    box_run("migrate.plan", NULL);
+    box_assert_failed("BK_EBUSY", "bot.db", NULL);
+    box_run("migrate.status", NULL);
+    box_assert_failed("BK_EBUSY", NULL);
+    pclose(holder);
+    box_call("migrate.plan", NULL);
+    box_assert_number("result.applied", 3);
+}
+
 static void test_migrate_problems__no_database_for_it(void **state) {
     (void)state;
     sandbox_write("migrations/1_a.sql", "CREATE TABLE a(x);\n");
@@ -168,6 +195,7 @@ int main(void) {
         BOX_TEST(migrate_problems, bad_files_stop_everything),
         BOX_TEST(migrate_problems, plan_and_status_make_nothing),
         BOX_TEST(migrate_problems, newer_history_is_left_alone),
+        BOX_TEST(migrate_problems, locked_history_is_not_empty),
         BOX_TEST(migrate_problems, no_database_for_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -277,7 +277,7 @@ static const char *look_after_kill(const struct scenario *s, const struct refere
 }
 
 /* After the next start: NULL, or what is wrong. */
-static const char *look_at_end(const struct reference *r) {
+static const char *look_at_end(const struct reference *r, bool interrupted) {
     char now[BK__SHA256_HEX];
     content(now);
     if (strcmp(now, r->after) != 0) {
@@ -293,6 +293,12 @@ static const char *look_at_end(const struct reference *r) {
                   "4 4")) {
         return "a migration was applied more than once";
     }
+    if (interrupted &&
+        !is_value("SELECT count(*) FROM botkeep_migration_log WHERE outcome = "
+                  "'interrupted' AND version = 3 AND backup IS NOT NULL",
+                  "1")) {
+        return "the attempt that was cut off is not in the log";
+    }
     return NULL;
 }
 
@@ -301,24 +307,38 @@ struct tally {
     int in_a_file;
 };
 
-static const char *kill_once(const struct scenario *s, const struct reference *r,
-                             struct tally *t) {
-    set_up(s);
+/* One start that is killed; what is wrong after it. */
+static const char *start_and_kill(const struct scenario *s, const struct reference *r,
+                                  struct tally *t, bool *ret_in_a_file) {
     pid_t pid = start();
     usleep((useconds_t)((double)rand() / RAND_MAX * 1.1 * (double)r->us));
     kill(pid, SIGKILL);
-    int status = end(pid);
-    const char *wrong = NULL;
-    if (WIFSIGNALED(status)) {
-        t->killed++;
-        wrong = look_after_kill(s, r);
-        t->in_a_file += is_value(
-            "SELECT count(*) FROM botkeep_migrations WHERE state = 'partial'", "1");
+    if (!WIFSIGNALED(end(pid))) {
+        return NULL;
+    }
+    const char *wrong = look_after_kill(s, r);
+    *ret_in_a_file =
+        is_value("SELECT count(*) FROM botkeep_migrations WHERE state = 'partial'", "1");
+    t->killed++;
+    t->in_a_file += *ret_in_a_file;
+    return wrong;
+}
+
+/* Every third time the start after a kill is killed as well. */
+static const char *kill_once(const struct scenario *s, const struct reference *r,
+                             struct tally *t) {
+    bool in_a_file = false;
+    set_up(s);
+    const char *wrong = start_and_kill(s, r, t, &in_a_file);
+    if (!wrong && rand() % 3 == 0) {
+        wrong = start_and_kill(s, r, t, &in_a_file);
+        in_a_file =
+            false; /* the second start may have noted it, and been undone itself */
     }
     if (!wrong && end(start()) != 0) {
         wrong = "the next start failed";
     }
-    wrong = wrong ? wrong : look_at_end(r);
+    wrong = wrong ? wrong : look_at_end(r, in_a_file);
     if (!wrong) {
         sandbox_teardown(NULL);
     } else {

@@ -119,7 +119,9 @@ static int drain_one(struct ring *ring) {
     int rc = slot->why != 0
                  ? plan->blame(plan->context, slot->at, slot->why)
                  : plan->drain(plan->context, slot->block.out, slot->block.out_size);
+    pthread_mutex_lock(&ring->lock); /* the workers look at every slot */
     slot->state = EMPTY;
+    pthread_mutex_unlock(&ring->lock);
     ring->next_drain++;
     return rc;
 }

@@ -5,7 +5,8 @@
  */
 #include <core/operation.h>
 
-#include <limits.h>
+#include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@
 #include <core/error.h>
 
 #define TEXT_LIMIT (1024 * 1024)
-#define NUMBER_LIMIT 9007199254740992.0 /* 2^53 */
+#define NUMBER_LIMIT INT64_C(9007199254740992) /* 2^53 */
 
 static const struct bk__field *find_field(const struct bk__operation *operation,
                                           const char *name) {
@@ -106,18 +107,26 @@ static int check_text(const struct bk__operation *operation,
     return 0;
 }
 
+static bool out_of_range(int64_t value) {
+    return value <= -NUMBER_LIMIT || value >= NUMBER_LIMIT;
+}
+
+/* JSON knows one kind of number: 7.0 and 7e0 are whole too. */
 static int check_number(const struct bk__operation *operation,
                         const struct bk__field *field, struct json_object *value,
                         bool whole) {
     bool is_int = json_object_is_type(value, json_type_int);
-    if (!is_int && (whole || !json_object_is_type(value, json_type_double))) {
+    double number = json_object_get_double(value);
+    if (!is_int && !json_object_is_type(value, json_type_double)) {
         return refuse_value(operation, field, whole ? "a whole number" : "a number");
     }
-    double number = json_object_get_double(value);
-    if (!(number >= -NUMBER_LIMIT && number <= NUMBER_LIMIT)) {
+    if (is_int ? out_of_range(json_object_get_int64(value))
+               : !(fabs(number) < (double)NUMBER_LIMIT)) {
         return refuse_value(operation, field, "a number below 2^53");
     }
-    return 0;
+    return whole && number != trunc(number)
+               ? refuse_value(operation, field, "a whole number")
+               : 0;
 }
 
 static int check_value(const struct bk__operation *operation,

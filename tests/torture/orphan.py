@@ -55,8 +55,8 @@ def leftovers(backups):
         name.endswith('.json') and name[:-5] in names or name + '.json' in names))
 
 
-def one_round(host, path, backups):
-    process = host.start('storm', 'wal', 'process', path)
+def one_round(host, journal, path, backups):
+    process = host.start('storm', journal, 'process', path)
     try:
         wait_until(lambda: any(n.startswith('.tmp-') for n in leftovers(backups)),
                    'no backup began: ' + process.complaint())
@@ -69,13 +69,13 @@ def one_round(host, path, backups):
     return len(helpers)
 
 
-def run(host):
+def run(host, journal):
     folder = tempfile.mkdtemp(prefix='torture-')
     path, backups = os.path.join(folder, 'bot.db'), os.path.join(folder, 'backups')
     try:
-        count.create(path, 'wal')
+        count.create(path, journal)
         fill(path)
-        orphans = sum(one_round(host, path, backups) for _ in range(ROUNDS))
+        orphans = sum(one_round(host, journal, path, backups) for _ in range(ROUNDS))
         assert orphans, 'no helper was at work when its host died'
         assert count.State(path).integrity == 'ok'
         return '%d helpers stopped by themselves and left nothing' % orphans

@@ -6,7 +6,6 @@ commits its own rows, opening and closing the database again and again; the sqli
 reads and closes it. Each backup is checked as it comes, the database at the end.
 """
 import os
-import queue
 import shutil
 import sys
 import tempfile
@@ -63,11 +62,9 @@ class Storm:
         self.acknowledged['other'] = int(words[1])
 
     def drain(self, process, take):
-        try:
-            while True:
-                take(process.lines.get_nowait() or ['end', process.complaint()])
-        except queue.Empty:
-            pass
+        """What waits now, and no more: a fast host says things faster than they are checked."""
+        for _ in range(process.lines.qsize()):
+            take(process.lines.get() or ['end', process.complaint()])
 
     def look_around(self, stop):
         while not stop.is_set():

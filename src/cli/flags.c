@@ -108,27 +108,26 @@ static struct json_object *find_operation(struct json_object *tables, const char
     return NULL;
 }
 
-/* `health` and `doctor` have one operation each: the verb may be left out. */
+/* How many words name the command. `health` and `doctor` have one operation each: their verb may
+   be left out. */
 static int take_words(struct bk__cli *cli, char **words, int count) {
     static const char *const alone[][2] = {{"health", "health.snapshot"},
                                            {"doctor", "doctor.run"}};
-    if (count == 0) {
-        return 0;
-    }
-    cli->command = words[0];
-    for (size_t i = 0; i < sizeof alone / sizeof *alone; i++) {
-        if (strcmp(words[0], alone[i][0]) == 0) {
-            cli->operation = find_operation(cli->tables, alone[i][1]);
-            return 1;
-        }
-    }
+    cli->command = count > 0 ? words[0] : "";
     if (count > 1) {
         char name[2 * NAME_SIZE];
         snprintf(name, sizeof name, "%s.%s", words[0], words[1]);
         cli->operation = find_operation(cli->tables, name);
-        return cli->operation ? 2 : 1;
     }
-    return 1;
+    if (cli->operation) {
+        return 2;
+    }
+    for (size_t i = 0; i < sizeof alone / sizeof *alone; i++) {
+        if (strcmp(cli->command, alone[i][0]) == 0) {
+            cli->operation = find_operation(cli->tables, alone[i][1]);
+        }
+    }
+    return count > 0 ? 1 : 0;
 }
 
 static struct json_object *find_argument(const struct bk__cli *cli, const char *name) {

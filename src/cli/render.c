@@ -93,8 +93,10 @@ static size_t column_width(struct json_object *rows, const char *name) {
     return width;
 }
 
+/* One line of a table; the last column is not padded. row NULL: the names. */
 static void print_row(struct json_object *rows, struct json_object *columns,
                       struct json_object *row) {
+    size_t pad = 2;
     json_object_object_foreach(columns, name, example) {
         char cell[CELL_SIZE];
         if (hidden_column(name) || !is_scalar(example)) {
@@ -105,14 +107,15 @@ static void print_row(struct json_object *rows, struct json_object *columns,
         } else {
             snprintf(cell, sizeof cell, "%s", name);
         }
-        printf("  %-*s", (int)column_width(rows, name), cell);
+        printf("%*s%s", (int)pad, "", cell);
+        pad = column_width(rows, name) - strlen(cell) + 2;
     }
     printf("\n");
 }
 
 static void print_table(const char *name, struct json_object *rows) {
     size_t count = json_object_array_length(rows);
-    printf("%s: %s\n", name, count == 0 ? "none" : "");
+    printf("%s:%s\n", name, count == 0 ? " none" : "");
     if (count == 0) {
         return;
     }
@@ -182,9 +185,23 @@ static void print_health(struct json_object *result) {
     }
 }
 
+static void print_findings(struct json_object *result) {
+    struct json_object *findings = bk__cli_member(result, "findings");
+    for (size_t i = 0; findings && i < json_object_array_length(findings); i++) {
+        struct json_object *row = json_object_array_get_idx(findings, i);
+        const char *advice = bk__cli_text(row, "advice");
+        printf("%-8s %s\n", bk__cli_text(row, "level"), bk__cli_text(row, "message"));
+        if (*advice) {
+            printf("%-8s %s\n", "", advice);
+        }
+    }
+}
+
 int bk__cli_render(const char *operation, struct json_object *result) {
     if (strcmp(operation, "health.snapshot") == 0) {
         print_health(result);
+    } else if (strcmp(operation, "doctor.run") == 0) {
+        print_findings(result);
     } else {
         print_object(result, 0);
     }

@@ -21,11 +21,6 @@
 #define MARK_MS                                                                          \
     1000 /* beyond the grace: one small file saved, threads that are idle ended */
 
-static int64_t mono(struct bk__keeper *k) {
-    const struct bk__clock *clock = bk__keeper_clock(k);
-    return clock->mono_ms(clock->context);
-}
-
 /* By stat() alone; where there is no database yet there is nothing to lose. */
 static bool wants_backup(struct bk__keeper *k) {
     const struct bk__config *config = bk__keeper_config(k);
@@ -65,7 +60,8 @@ static int drain(struct bk__keeper *k, int64_t until) {
         snprintf(text, sizeof text, "%s", bk__error_text());
         bk__keeper_cancel_all(k);
         bk__keeper_idle(k, false,
-                        mono(k) + MARK_MS); /* cancelled jobs clean up after them */
+                        bk__clock_mono() +
+                            MARK_MS); /* cancelled jobs clean up after them */
         bk__fail(code, "%s", text);
     }
     return code;
@@ -73,7 +69,7 @@ static int drain(struct bk__keeper *k, int64_t until) {
 
 static int shut_down(struct bk__keeper *k, int grace_ms) {
     struct outcome outcome = {0};
-    int64_t start = mono(k);
+    int64_t start = bk__clock_mono();
     int64_t deadline = start + grace_ms;
     bool backup = wants_backup(k);
     note(&outcome,
@@ -82,10 +78,10 @@ static int shut_down(struct bk__keeper *k, int grace_ms) {
         note(&outcome, last_backup(k, deadline));
     }
     if (bk__config_bool(bk__keeper_config(k), BK__OPT_RUN_TRACK)) {
-        int64_t late = mono(k) > deadline ? mono(k) : deadline;
+        int64_t late = bk__clock_mono() > deadline ? bk__clock_mono() : deadline;
         note(&outcome, bk__keeper_call(k, "lifecycle.stop", NULL, late + MARK_MS, NULL));
     }
-    int64_t now = mono(k);
+    int64_t now = bk__clock_mono();
     note(&outcome, bk__keeper_stop(k, true, (now > deadline ? now : deadline) + MARK_MS));
     return outcome.code < 0 ? bk__fail(outcome.code, "%s", outcome.text) : 0;
 }

@@ -277,7 +277,7 @@ static char *take_done(struct bk__keeper *k, struct bk__job *job) {
 }
 
 char *bk__keeper_wait(struct bk__keeper *k, int id, int timeout_ms) {
-    int64_t until = bk__keeper_until(k, timeout_ms);
+    int64_t until = bk__keeper_until(timeout_ms);
     char *text = NULL;
     bool wait = true;
     pthread_mutex_lock(&k->lock);
@@ -358,7 +358,7 @@ static bool await_end(struct bk__keeper *k, struct bk__job *job, int64_t mono_ms
                 return false;
             }
             bk__jobs_cancel_locked(k, job);
-            mono_ms = bk__keeper_mono(k) + CANCEL_MS;
+            mono_ms = bk__clock_mono() + CANCEL_MS;
         }
     }
     return true;

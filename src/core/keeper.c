@@ -91,8 +91,8 @@ int64_t bk__keeper_wall(struct bk__keeper *k) {
     return k->clock->wall_ms(k->clock->context);
 }
 
-int64_t bk__keeper_until(struct bk__keeper *k, int timeout_ms) {
-    return timeout_ms < 0 ? -1 : bk__keeper_mono(k) + timeout_ms;
+int64_t bk__keeper_until(int timeout_ms) {
+    return timeout_ms < 0 ? -1 : bk__clock_mono() + timeout_ms;
 }
 
 void bk__keeper_poke(struct bk__keeper *k) {
@@ -114,7 +114,7 @@ void bk__keeper_announce(struct bk__keeper *k) {
 }
 
 bool bk__keeper_sleep(struct bk__keeper *k, int64_t mono_ms) {
-    if (mono_ms >= 0 && bk__keeper_mono(k) >= mono_ms) {
+    if (mono_ms >= 0 && bk__clock_mono() >= mono_ms) {
         return false;
     }
     bk__cond_until(&k->changed, &k->lock, mono_ms);
@@ -236,7 +236,7 @@ static int refuse_finished(const struct bk__keeper *k) {
 }
 
 char *bk__keeper_next(struct bk__keeper *k, int timeout_ms) {
-    int64_t until = bk__keeper_until(k, timeout_ms);
+    int64_t until = bk__keeper_until(timeout_ms);
     char *text = NULL;
     bool wait = true;
     pthread_mutex_lock(&k->lock);

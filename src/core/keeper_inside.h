@@ -124,8 +124,9 @@ void bk__keeper_hold(struct bk__keeper *k);
 void bk__keeper_give_up(struct bk__keeper *k);
 int64_t bk__keeper_mono(struct bk__keeper *k);
 int64_t bk__keeper_wall(struct bk__keeper *k);
-/* Until when a wait with this timeout lasts; -1: no end. */
-int64_t bk__keeper_until(struct bk__keeper *k, int timeout_ms);
+/* Waits last until a time of the system's monotonic clock, because condition variables know no
+   other; the keeper's own clock is for what is recorded, measured and due. -1: no end. */
+int64_t bk__keeper_until(int timeout_ms);
 
 /* With the lock held: something changed for those who wait, and perhaps for the pipe. */
 void bk__keeper_announce(struct bk__keeper *k);
@@ -164,8 +165,8 @@ struct bk__job *bk__job_make(struct bk__keeper *k, const struct bk__operation *o
 void bk__job_free(struct bk__job *job);
 int bk__job_execute(struct bk__job *job); /* runs or relays it */
 
-/* plan.c, on the keeper thread with the lock held: runs what is due; when to look again.
- */
+/* plan.c, on the keeper thread with the lock held: runs what is due. In how many
+   milliseconds to look again; -1: no need. */
 int64_t bk__plan_tick(struct bk__keeper *k);
 
 #endif

@@ -169,31 +169,30 @@ static void begin(struct bk__keeper *k, struct bk__plan_state *plan) {
     plan->job = job;
 }
 
-/* When to look at this plan again, in monotonic time. */
+/* In how many milliseconds to look at this plan again. */
 static int64_t tick_one(struct bk__keeper *k, struct bk__plan_state *plan) {
     if (plan->job && plan->job->state == BK__JOB_ENDED) {
         finish(k, plan);
     }
-    int64_t now = bk__keeper_mono(k);
     if (plan->job) {
-        return now + LOOK_AGAIN_MS; /* its end is announced */
+        return LOOK_AGAIN_MS; /* its end is announced */
     }
-    int64_t wait = bk__due_wait(&plan->due, bk__keeper_wall(k), now);
+    int64_t wait = bk__due_wait(&plan->due, bk__keeper_wall(k), bk__keeper_mono(k));
     if (wait == 0 && plan->row->needs_database && !database_is_there(k)) {
-        return now + LOOK_AGAIN_MS;
+        return LOOK_AGAIN_MS;
     }
     if (wait == 0) {
         begin(k, plan);
-        return now; /* look at once: it may have ended, or not have begun */
+        return 0; /* look at once: it may have ended, or not have begun */
     }
-    return now + (wait < LOOK_AGAIN_MS ? wait : LOOK_AGAIN_MS);
+    return wait < LOOK_AGAIN_MS ? wait : LOOK_AGAIN_MS;
 }
 
 int64_t bk__plan_tick(struct bk__keeper *k) {
     if (!k->plans_on || k->life != BK__LIFE_OPEN) {
         return -1;
     }
-    int64_t next = bk__keeper_mono(k) + LOOK_AGAIN_MS;
+    int64_t next = LOOK_AGAIN_MS;
     for (int i = 0; i < k->plan_count; i++) {
         int64_t again = tick_one(k, &k->plans[i]);
         next = again < next ? again : next;

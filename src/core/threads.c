@@ -67,9 +67,9 @@ static void *run_keeper(void *argument) {
             bk__wake_ring(&k->wake);
         }
         k->look = false;
-        int64_t next = k->stopping ? -1 : bk__plan_tick(k);
+        int64_t wait = k->stopping ? -1 : bk__plan_tick(k);
         if (!k->look) {
-            bk__cond_until(&k->tick, &k->lock, next);
+            bk__cond_until(&k->tick, &k->lock, wait < 0 ? -1 : bk__clock_mono() + wait);
         }
     }
     pthread_mutex_unlock(&k->lock);

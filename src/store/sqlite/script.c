@@ -16,6 +16,7 @@ struct run {
     struct bk__link *link;
     const char *begin;   /* of the whole script */
     const char *at;      /* of the present statement's first token */
+    const char *tail;    /* what SQLite has not read yet */
     const char *counted; /* lines are counted up to here */
     int line;
     int statement;
@@ -81,15 +82,33 @@ static int line_of(struct run *run, const char *place) {
     return line;
 }
 
+/*
+ * Where the statement that failed ends, its semicolon and blanks left out. Where SQLite could not
+ * read it, tail is the place at which it gave up.
+ */
+static const char *end_of(const char *at, const char *tail) {
+    if (tail <= at) {
+        return at; /* behind the last statement */
+    }
+    if (tail[-1] != ';') {
+        tail += strcspn(tail, ";");
+    }
+    while (tail > at && strchr("; \t\r\n", tail[-1]) != NULL) {
+        tail--;
+    }
+    return tail;
+}
+
 /* The statement's beginning on one line, cut between characters. */
-static void quote(const char *from, char *ret, size_t size) {
+static void quote(const char *from, const char *end, char *ret, size_t size) {
+    size_t length = (size_t)(end - from);
     size_t n = 0;
 
-    while (from[n] != '\0' && n < size - 1) {
+    while (n < length && n < size - 1) {
         ret[n] = iscntrl((unsigned char)from[n]) ? ' ' : from[n];
         n++;
     }
-    if (from[n] != '\0') {
+    if (n < length) {
         while (n > 0 && ((unsigned char)from[n] & 0xc0) == 0x80) {
             n--;
         }
@@ -112,7 +131,7 @@ static int failed(struct run *run, int rc, const char *why,
 
     ret->line = run->line;
     ret->statement = run->statement;
-    quote(run->at, ret->text, sizeof(ret->text));
+    quote(run->at, end_of(run->at, run->tail), ret->text, sizeof(ret->text));
     if (why == NULL) {
         why = run->refused != NULL ? run->refused : sqlite3_errmsg(run->link->db);
     }
@@ -127,13 +146,12 @@ static int failed(struct run *run, int rc, const char *why,
     return bk__link_fail(run->link, rc, "cannot migrate");
 }
 
-static int run_one(struct run *run, const char **ret_tail,
-                   struct bk__script_error *ret_error) {
+static int run_one(struct run *run, struct bk__script_error *ret_error) {
     sqlite3_stmt *statement = NULL;
     int rc;
 
     run->refused = NULL;
-    rc = sqlite3_prepare_v2(run->link->db, run->at, -1, &statement, ret_tail);
+    rc = sqlite3_prepare_v2(run->link->db, run->at, -1, &statement, &run->tail);
     if (rc == SQLITE_OK && statement == NULL) {
         return 0;
     }
@@ -155,12 +173,11 @@ static int run_one(struct run *run, const char **ret_tail,
 
 static int run_all(struct run *run, struct bk__script_error *ret_error) {
     int64_t size = (int64_t)strlen(run->begin);
-    const char *tail = run->begin;
     int code = 0;
 
     while (code == 0) {
         code = bk__job_check(run->link->job);
-        run->at = first_token(tail);
+        run->at = first_token(run->tail);
         if (code != 0 || *run->at == '\0') {
             break;
         }
@@ -168,7 +185,7 @@ static int run_all(struct run *run, struct bk__script_error *ret_error) {
         run->counted = run->at;
         run->statement++;
         bk__job_progress(run->link->job, "script", run->at - run->begin, size);
-        code = run_one(run, &tail, ret_error);
+        code = run_one(run, ret_error);
     }
     if (code == 0 && !run->in_transaction && sqlite3_get_autocommit(run->link->db) == 0) {
         code = failed(run, SQLITE_ERROR,
@@ -208,7 +225,7 @@ int bk__sqlite_script(struct bk__store *store, const char *sql, bool in_transact
     if (strncmp(sql, "\xef\xbb\xbf", 3) == 0) {
         sql += 3; /* a byte order mark, as some editors leave it */
     }
-    run.begin = run.counted = sql;
+    run.begin = run.counted = run.tail = sql;
     bk__link_int(&sqlite->link, "PRAGMA foreign_keys", &keys);
     sqlite3_set_authorizer(sqlite->link.db, on_authorize, &run);
     code = run_all(&run, ret_error);

@@ -101,30 +101,11 @@ static enum state put_back(struct bk__batch *b, int code, char **ret_why) {
     return RESTORED;
 }
 
-/* Its length is asked for, never its content: the file is not opened. A -journal is our own. */
-static bool holds_nothing(const char *database) {
-    static const char *const beside[] = {"-wal", "-shm"};
-    bool empty = bk__file_size_of(database) == 0;
-    for (size_t i = 0; i < sizeof beside / sizeof *beside && empty; i++) {
-        struct bk__buf path = {0};
-        bk__buf_printf(&path, "%s%s", database, beside[i]);
-        empty = !path.failed && !bk__file_exists(path.data);
-        bk__buf_free(&path);
-    }
-    return empty;
-}
-
-/* A database that only this call made is removed again, if nobody has written into it: under its
-   write lock, so that nobody is just about to. */
+/* The driver removes a file that it made and that nothing was put into, as it closes. */
 static bool remove_created(struct bk__batch *b) {
-    if (b->store->driver->begin(b->store) < 0) {
-        return false;
-    }
-    bool removed = holds_nothing(b->database) && bk__file_remove(b->database) == 0;
-    b->store->driver->rollback(b->store);
     bk__store_close(b->store);
     b->store = NULL;
-    return removed;
+    return !bk__file_exists(b->database);
 }
 
 /* ---- the text
@@ -243,7 +224,6 @@ int bk__failure_undo(struct bk__batch *b, int code) {
         say_state(&text, b, state, why);
     }
     say_next(&text, b, state, code);
-    bk__job_log(b->job, "error", "%s", text.failed ? "out of memory" : text.data);
     code = text.failed ? bk__fail_memory() : bk__fail(code, "%s", text.data);
     bk__buf_free(&text);
     free(why);

@@ -47,9 +47,10 @@ static void test_migrate_failure__statement_3_of_5_changes_nothing(void **state)
                   "CREATE TABLE ok(x); DELETE FROM users WHERE id = 2;");
     sandbox_write("migrations/0003_bad.sql", five_statements);
     box_run("migrate.up", NULL);
-    box_assert_failed("BK_EMIGRATION", "0003_bad.sql", "line 5", "statement 3",
-                      "INSERT INTO users", "UNIQUE constraint failed: users.name",
-                      "as before", "botkeep migrate up", NULL);
+    box_assert_failed(
+        "BK_EMIGRATION", "0003_bad.sql", "line 5", "statement 3",
+        "(INSERT INTO users   VALUES(3, 'Ann')): UNIQUE constraint failed: users.name",
+        "as before", "botkeep migrate up", NULL);
     assert_as_before();
     box_call("migrate.status", NULL);
     box_assert_number("result.current", 1);

@@ -2,29 +2,16 @@
 // tests of JavaScript's own (tests/js). tests/vectors/run calls it with the vectors; README.md is the rule.
 
 import * as fs from "node:fs";
-import { createRequire } from "node:module";
 import * as os from "node:os";
 import * as path from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { BotkeepError, Keeper } from "../../bindings/js/dist/index.js";
+import { openDatabase, runtime } from "../../bindings/js/test/support.mjs";
 
-const runtime = process.versions.bun ? "bun" : "node";
 const here = path.dirname(fileURLToPath(import.meta.url));
 
 class Wrong extends Error {}
-
-/** The host's SQLite: bun:sqlite or better-sqlite3, as [exec, rows, close]. */
-async function openDatabase(file) {
-    if (runtime === "bun") {
-        const { Database } = await import("bun:sqlite");
-        const db = new Database(file, { create: true });
-        return { exec: (sql) => db.exec(sql), rows: (sql) => db.prepare(sql).values(), close: () => db.close() };
-    }
-    const require = createRequire(path.join(here, "../../bindings/js/package.json"));
-    const db = new (require("better-sqlite3"))(file);
-    return { exec: (sql) => db.exec(sql), rows: (sql) => db.prepare(sql).raw().all(), close: () => db.close() };
-}
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const show = (value) => JSON.stringify(value);

@@ -26,6 +26,42 @@ Listener = Callable[[Optional[Event]], None]
 alive: "weakref.WeakSet[Pump]" = weakref.WeakSet()
 
 
+def guard(call: Callable[..., None], *args: Any) -> None:
+    """A callback's own error is logged; it must not end the thread that calls back."""
+    try:
+        call(*args)
+    except Exception:
+        log.exception("a callback failed")
+
+
+class Subscription:
+    """One listener, called with one event at a time and in their order, with no lock held: by
+    the subscriber's thread for what was kept, by the keeper's thread for what comes."""
+
+    def __init__(self, listener: Listener, kept: List[Event]) -> None:
+        self._listener = listener
+        self._lock = threading.Lock()
+        self._waiting: Deque[Optional[Event]] = deque(kept)
+        self._busy = True  # until the first drain()
+
+    def put(self, event: Optional[Event]) -> None:
+        with self._lock:
+            self._waiting.append(event)
+            if self._busy:
+                return  # Who is at it takes this one, too.
+            self._busy = True
+        self.drain()
+
+    def drain(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._busy = False
+                    return
+                event = self._waiting.popleft()
+            guard(self._listener, event)
+
+
 class Pump(threading.Thread):
     """Waits in bk_next() until the keeper has closed. A daemon, joined at close and at exit."""
 
@@ -34,7 +70,7 @@ class Pump(threading.Thread):
         self.handle = handle
         self._lock = threading.Lock()  # Guards all below.
         self._jobs: Dict[int, Job[Any]] = {}
-        self._listeners: List[Listener] = []
+        self._subscriptions: List[Subscription] = []
         self._kept: Deque[Event] = deque(maxlen=KEPT)
         self._over = False
 
@@ -75,18 +111,18 @@ class Pump(threading.Thread):
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Adds a listener; the first one gets what came before it. Returns what removes it."""
         with self._lock:
-            kept, self._kept = list(self._kept), deque(maxlen=KEPT)
-            self._listeners.append(listener)
+            subscription = Subscription(listener, list(self._kept))
+            self._kept.clear()
+            self._subscriptions.append(subscription)
             over = self._over
-        for event in kept:
-            listener(event)
+        subscription.drain()
         if over:
-            listener(None)
+            subscription.put(None)
 
         def remove() -> None:
             with self._lock:
-                if listener in self._listeners:
-                    self._listeners.remove(listener)
+                if subscription in self._subscriptions:
+                    self._subscriptions.remove(subscription)
         return remove
 
     def leave(self) -> None:
@@ -102,7 +138,7 @@ class Pump(threading.Thread):
         if job is not None and kind == "done":
             job._end(event)
         elif job is not None and kind == "progress":
-            self._guard(job._on_progress, event)
+            guard(job._on_progress, event)
         elif kind not in ("done", "progress"):
             self._publish(event)
 
@@ -110,27 +146,21 @@ class Pump(threading.Thread):
         if event["event"] == "log":
             log.log(LEVELS.get(event["level"], logging.INFO), "%s", event["message"])
         with self._lock:
-            listeners = list(self._listeners)
-            if not listeners:
+            subscriptions = list(self._subscriptions)
+            if not subscriptions:
                 self._kept.append(event)
-        for listener in listeners:
-            self._guard(listener, event)
-
-    def _guard(self, call: Callable[..., None], *args: Any) -> None:
-        try:
-            call(*args)
-        except Exception:
-            log.exception("a callback failed")
+        for subscription in subscriptions:
+            subscription.put(event)
 
     def _finish(self, reason: BotkeepError) -> None:
         with self._lock:
             self._over = True
             jobs, self._jobs = list(self._jobs.values()), {}
-            listeners = list(self._listeners)
+            subscriptions = list(self._subscriptions)
         for job in jobs:
             job._give_up(reason)
-        for listener in listeners:
-            self._guard(listener, None)
+        for subscription in subscriptions:
+            subscription.put(None)
 
 
 @atexit.register

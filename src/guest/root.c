@@ -40,7 +40,7 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 
 /* Guarded by lock. */
 static enum state state;
-static int refusal; /* -errno of the kernel's no, once REFUSED */
+static int refusal; /* -errno of the kernel's no */
 static struct request *wanted;
 
 /* The process whose root this is, claimed before the lock is ever taken: a forked child,
@@ -98,7 +98,7 @@ static void *root_main(void *unused) {
 
     (void)unused;
     pthread_mutex_lock(&lock);
-    state = result == 0 ? READY : REFUSED;
+    state = result == 0 ? READY : result == -ENOMEM ? NONE : REFUSED;
     refusal = result;
     pthread_cond_broadcast(&changed);
     while (state == READY) {
@@ -134,7 +134,7 @@ int bk__guest_root_ready(void) {
         result = start_root();
     while (state == STARTING)
         pthread_cond_wait(&changed, &lock);
-    if (state == REFUSED)
+    if (result == 0 && state != READY)
         result = refusal;
     pthread_mutex_unlock(&lock);
     return result;

@@ -41,11 +41,11 @@ class Bot:
         say('a', self.acknowledged)
 
 
-def open_keeper(path, how):
+def open_keeper(path, how, track=True):
     import botkeep  # the naive host has none
     folder = os.path.dirname(path)
     return botkeep.Keeper(database=path, backup_dir=os.path.join(folder, 'backups'), backup_keep=0,
-                          guest_isolation=how, run_track=how != 'own', env_file='').open()
+                          guest_isolation=how, run_track=track and how != 'own', env_file='').open()
 
 
 def naive_touch(path):
@@ -119,17 +119,24 @@ def write_for_ever(bot):
         bot.commit_row()
 
 
+def look_for_ever(keeper):
+    """A second keeper of the same database opens and closes it beside the first one's backup."""
+    while True:
+        keeper.health.snapshot().result()
+        say('h')
+
+
 def storm(journal, how, path):
     keeper = open_keeper(path, how)
+    second = open_keeper(path, how, track=False)
     bot = Bot(path, journal)
     threading.Thread(target=write_for_ever, args=(bot,), daemon=True).start()
+    threading.Thread(target=look_for_ever, args=(second,), daemon=True).start()
     say('i', keeper.health.snapshot().result()['isolation'])
     while True:
         least = bot.acknowledged
         made = keeper.backup.create().result()
         say('b', made['name'], least, bot.acknowledged)
-        keeper.health.snapshot().result()
-        say('h')
 
 
 def backup_in_fork(inherited, path, least):

@@ -53,8 +53,10 @@ static int replace(struct bk__job *job, struct bk__restoring *restoring) {
     return rc;
 }
 
-static bool is_beyond_opening(int rc) {
-    return rc == BK_ECORRUPT || rc == BK_ENOTFOUND;
+/* Missing or no database. Any other reason (a full disk, a lock) is no reason to replace it. */
+static bool is_beyond_opening(struct bk__job *job, int rc) {
+    const char *database = bk__config_text(bk__job_config(job), BK__OPT_DATABASE);
+    return rc == BK_ECORRUPT || (rc == BK_ENOTFOUND && !bk__file_exists(database));
 }
 
 /* What the driver cannot do in place it can do as a whole file, once nobody has it open. */
@@ -67,7 +69,7 @@ int bk__restore_image(struct bk__job *job, const struct bk__folder *folder,
     struct bk__store *store = NULL;
     int rc = bk__store_open(&store, job, false);
     if (rc != 0) {
-        bool replaces = restoring->may_replace && is_beyond_opening(rc);
+        bool replaces = restoring->may_replace && is_beyond_opening(job, rc);
         return replaces ? replace(job, restoring) : rc;
     }
     rc = save_present(job, folder, store, restoring);

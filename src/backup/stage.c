@@ -184,6 +184,22 @@ static void name_image(struct bk__job *job, const char *current, char out[64]) {
     } while (strcmp(out, current) == 0);
 }
 
+/* The intent could not be saved for certain: it must not name an image that is then removed. */
+static void take_back(struct bk__job *job, const struct bk__stage *stage,
+                      const char *image) {
+    struct bk__stage saved;
+    char *why = strdup(bk__error_text());
+    char *path = state_file(job, BK__BACKUP_INTENT);
+    bool named =
+        bk__stage_load(job, &saved) == 1 && strcmp(saved.image, stage->image) == 0;
+    if (path != NULL && (!named || bk__file_remove(path) == 0)) {
+        bk__file_remove(image);
+    }
+    bk__fail(BK_EIO, "%s", why != NULL ? why : "out of memory");
+    free(path);
+    free(why);
+}
+
 int bk__stage_make(struct bk__job *job, const char *dir,
                    const struct bk__manifest *manifest) {
     char current[64];
@@ -203,7 +219,7 @@ int bk__stage_make(struct bk__job *job, const char *dir,
     if (rc == 0) {
         rc = save_intent(job, &stage);
         if (rc != 0) {
-            bk__file_remove(image);
+            take_back(job, &stage, image);
         } else {
             sweep(job, stage.image);
         }

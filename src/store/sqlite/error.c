@@ -9,6 +9,7 @@
 
 #include <core/error.h>
 #include <core/job.h>
+#include <os/file.h>
 
 #define UNCHANGED "The database is as it was before."
 
@@ -90,6 +91,12 @@ static int fail_system(struct bk__link *link, const struct meaning *m,
     int error = link->db == NULL ? 0 : sqlite3_system_errno(link->db);
     int code = code_of_errno(error, m->code);
 
+    /* SQLite tries a -wal or -journal it could not make once more without making it, and then
+       tells of that: a database that is there is not missing. */
+    if (code == BK_ENOTFOUND && bk__file_exists(link->path)) {
+        code = m->code;
+        error = 0;
+    }
     if (error == 0) {
         return bk__fail(code, "%s %s: %s. %s %s", doing, link->path, m->why, UNCHANGED,
                         m->advice);

@@ -111,18 +111,18 @@ static int lock(struct change *c) {
 /*
  * A database that is whole after all takes its -wal or -journal in first, so that the old state is
  * one file from here on: SQLite's own opening and closing does that, if nobody else has it open.
- * Where it fails, the files are set aside as they are.
+ * One that is damaged is set aside as it is.
  */
 static void settle(struct change *c) {
     struct bk__link link;
-    int64_t ignored;
+    char said[16] = "";
 
     if (bk__link_open(&link, c->job, c->path, BK__LINK_LIVE) != 0) {
         bk__error_clear();
         return;
     }
-    if (bk__link_int(&link, "SELECT count(*) FROM sqlite_schema", &ignored) ==
-        SQLITE_OK) {
+    if (bk__link_text(&link, "PRAGMA quick_check(1)", said, sizeof(said)) == SQLITE_OK &&
+        strcmp(said, "ok") == 0) {
         sqlite3_db_config(link.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     }
     bk__link_close(&link);

@@ -140,11 +140,6 @@ int bk__link_open(struct bk__link *ret, struct bk__job *job, const char *path,
 }
 
 void bk__link_close(struct bk__link *link) {
-    sqlite3_stmt *statement;
-
-    while (link->db != NULL && (statement = sqlite3_next_stmt(link->db, NULL)) != NULL) {
-        sqlite3_finalize(statement);
-    }
     sqlite3_close(link->db);
     free(link->path);
     memset(link, 0, sizeof(*link));

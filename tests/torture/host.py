@@ -3,10 +3,11 @@
 
     host.py script JOURNAL HOW DATABASE BEFORE AFTER     HOW: naive, thread, process
     host.py restore JOURNAL HOW DATABASE BEFORE AFTER
-    host.py storm  JOURNAL HOW DATABASE                  HOW: thread, process, fork
+    host.py storm  JOURNAL HOW DATABASE                  HOW: thread, process, fork,
+                                                         killed (its helpers are)
 
 and reads what it prints: "a N" row N is committed, "b NAME LEAST MOST" a backup was made between
-these rows, "h" a health snapshot, "i MODE" how the keeper works, "r N" the rows after a restore, "t" and "d"
+these rows, "h" a health snapshot, "i MODE" how the keeper works, "k" a helper was lost, "r N" the rows after a restore, "t" and "d"
 stops of the script.
 """
 import os
@@ -155,6 +156,24 @@ def backup_in_fork(inherited, path, least):
     os._exit(0)  # without a farewell to what belongs to the parent
 
 
+def storm_of_kills(journal, path):
+    """The helpers are killed from outside: each loss is an error of one job, and no more."""
+    import botkeep
+    keeper = open_keeper(path, 'process')
+    bot = Bot(path, journal)
+    threading.Thread(target=write_for_ever, args=(bot,), daemon=True).start()
+    say('i', keeper.health.snapshot().result()['isolation'])
+    while True:
+        least = bot.acknowledged
+        try:
+            made = keeper.backup.create().result()
+            say('b', made['name'], least, bot.acknowledged)
+        except botkeep.InputOutputError as error:
+            say('k' if 'helper' in str(error) else error)
+        keeper.health.snapshot().result()
+        say('h')
+
+
 def storm_by_fork(journal, path):
     keeper = open_keeper(path, 'thread')
     bot = Bot(path, journal)
@@ -174,6 +193,8 @@ def main(play, journal, how, path, *counts):
         {'script': script, 'restore': restore}[play](journal, how, path, *map(int, counts))
     elif how == 'fork':
         storm_by_fork(journal, path)
+    elif how == 'killed':
+        storm_of_kills(journal, path)
     else:
         storm(journal, how, path)
 

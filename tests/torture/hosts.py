@@ -1,6 +1,7 @@
 """hosts.py: the toy bots, one for each SQLite that a bot brings along, as processes to be tortured.
 Not the bots themselves (host.py, host.mjs, host.c) nor the cases. run, scripted.py and storm.py use it.
 """
+import glob
 import os
 import pathlib
 import queue
@@ -67,6 +68,17 @@ class Process:
     def complaint(self):
         return ' | '.join(self.errors[-6:]) or 'without a word'
 
+    def helpers(self):
+        """The helper processes among the host's children."""
+        found = []
+        for task in glob.glob('/proc/%d/task/*/children' % self.process.pid):
+            try:
+                with open(task) as file:
+                    found += [int(child) for child in file.read().split()]
+            except OSError:
+                pass  # a thread that has just ended
+        return [child for child in found if b'helper' in command(child)]
+
     def kill(self):
         """kill -9, then everything it said before that."""
         self.process.send_signal(signal.SIGKILL)
@@ -74,6 +86,15 @@ class Process:
         for reader in self.readers:
             reader.join()
         return [line for line in list(self.lines.queue) if line is not None]
+
+
+def command(pid):
+    """The command line of a process, empty once it is gone."""
+    try:
+        with open('/proc/%d/cmdline' % pid, 'rb') as file:
+            return file.read()
+    except OSError:
+        return b''
 
 
 def environment():

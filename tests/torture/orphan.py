@@ -24,23 +24,6 @@ def fill(path):
     db.close()
 
 
-def helpers_of(pid):
-    """The helper processes among the host's children."""
-    found = []
-    for task in os.listdir('/proc/%d/task' % pid):
-        with open('/proc/%d/task/%s/children' % (pid, task)) as file:
-            found += [int(child) for child in file.read().split()]
-    return [child for child in found if b'helper' in command(child)]
-
-
-def command(pid):
-    try:
-        with open('/proc/%d/cmdline' % pid, 'rb') as file:
-            return file.read()
-    except (FileNotFoundError, ProcessLookupError):
-        return b''
-
-
 def wait_until(true, what):
     end = time.monotonic() + hosts.PATIENCE
     while not true():
@@ -60,11 +43,11 @@ def one_round(host, journal, path, backups):
     try:
         wait_until(lambda: any(n.startswith('.tmp-') for n in leftovers(backups)),
                    'no backup began: ' + process.complaint())
-        helpers = helpers_of(process.process.pid)
+        helpers = process.helpers()
     finally:
         process.kill()
     for helper in helpers:
-        wait_until(lambda h=helper: not command(h), 'the helper outlives its host')
+        wait_until(lambda h=helper: not hosts.command(h), 'the helper outlives its host')
     assert leftovers(backups) == [], 'left behind: %s' % leftovers(backups)
     return len(helpers)
 

@@ -5,8 +5,11 @@ The host commits rows as fast as it can and runs backups and health snapshots; a
 commits its own rows, opening and closing the database again and again; the sqlite3 program opens,
 reads and closes it. Each backup is checked as it comes, the database at the end.
 """
+import contextlib
 import os
+import random
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -25,10 +28,11 @@ class Storm:
     def __init__(self, folder, host, journal, mode):
         self.folder, self.path = folder, os.path.join(folder, 'bot.db')
         self.acknowledged = {'host': 0, 'other': 0}
-        self.backups = self.health = self.looks = 0
+        self.backups = self.health = self.looks = self.lost = 0
         self.isolation = None
         count.create(self.path, journal)
-        self.mode = 'process' if mode == 'fork' else mode
+        self.killing = mode == 'killed'
+        self.mode = 'process' if mode in ('fork', 'killed') else mode
         self.host = host.start('storm', journal, mode, self.path)
         self.other = hosts.Process([sys.executable, os.path.join(HERE, 'writer.py'), self.path,
                                     journal])
@@ -41,6 +45,8 @@ class Storm:
             self.check_backup(words[1], int(words[2]), int(words[3]))
         elif words[0] == 'h':
             self.health += 1
+        elif words[0] == 'k':
+            self.lost += 1
         elif words[0] == 'i':
             self.isolation = words[1]
         else:
@@ -71,16 +77,25 @@ class Storm:
             self.looks += count.foreign_look(self.path)
             stop.wait(0.05)
 
+    def kill_helpers(self, stop):
+        while not stop.is_set():
+            stop.wait(random.uniform(0, 0.2))
+            for helper in self.host.helpers():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(helper, signal.SIGKILL)
+
     def rage(self, seconds):
         """Until the time is over, and at least until there was one backup and one snapshot."""
         stop = threading.Event()
-        foreigner = threading.Thread(target=self.look_around, args=(stop,))
-        foreigner.start()
+        around = [threading.Thread(target=self.look_around, args=(stop,))]
+        if self.killing:
+            around.append(threading.Thread(target=self.kill_helpers, args=(stop,)))
+        for thread in around:
+            thread.start()
         end = time.monotonic() + seconds
         latest = end + hosts.PATIENCE
         try:
-            while time.monotonic() < end or (not (self.backups and self.health)
-                                             and time.monotonic() < latest):
+            while time.monotonic() < end or (not self.enough() and time.monotonic() < latest):
                 self.drain(self.host, self.take)
                 self.drain(self.other, self.take_other)
                 time.sleep(0.02)
@@ -89,21 +104,26 @@ class Storm:
             late_other = self.other.kill()
         finally:
             stop.set()
-            foreigner.join()
+            for thread in around:
+                thread.join()
         for words in late:
             self.take(words)
         for words in late_other:
             self.take_other(words)
 
+    def enough(self):
+        return self.backups and self.health and (self.lost or not self.killing)
+
     def verdict(self):
         count.assert_all_there(self.path, self.acknowledged)
         assert self.isolation == self.mode, 'the keeper works by %s' % self.isolation
-        assert self.backups and self.health and self.looks, 'too little happened: %d, %d, %d' % (
-            self.backups, self.health, self.looks)
+        assert self.enough() and self.looks, 'too little happened: %d, %d, %d, %d' % (
+            self.backups, self.health, self.looks, self.lost)
         assert all(self.acknowledged.values()), 'a writer wrote nothing: %s' % self.acknowledged
         return '{host:,} + {other:,} acknowledged rows all there, '.format(**self.acknowledged) + \
-            '%d backups consistent, %d health snapshots, %d foreign looks' % (
-                self.backups, self.health, self.looks)
+            '%d backups consistent, %d health snapshots, %d foreign looks%s' % (
+                self.backups, self.health, self.looks,
+                ', %d backups lost their helper to kill -9' % self.lost if self.killing else '')
 
 
 def run(host, journal, mode, seconds):

@@ -168,7 +168,7 @@ def storm_of_kills(journal, path):
         try:
             made = keeper.backup.create().result()
             say('b', made['name'], least, bot.acknowledged)
-        except botkeep.InputOutputError as error:
+        except botkeep.BotkeepError as error:
             say('k' if 'helper' in str(error) else error)
         keeper.health.snapshot().result()
         say('h')

@@ -12,6 +12,7 @@
 
 #include <base/buf.h>
 #include <base/json.h>
+#include <base/text.h>
 #include <core/error.h>
 #include <core/job.h>
 #include <os/file.h>
@@ -244,17 +245,32 @@ static int recover_failed(struct bk__batch *b, int64_t version, const char *back
         version, backup, b->why ? b->why : "");
 }
 
+/* What happened to the file, for a log that no longer knows it. */
+static void log_unfinished(struct bk__batch *b, int64_t version, const char *file,
+                           const struct bk__unfinished *before) {
+    bool killed = !before->outcome || strcmp(before->outcome, "started") == 0;
+    struct bk__attempt attempt = {
+        .version = version,
+        .file = file,
+        .started_ms = before->started_ms,
+        .ended_ms = bk__job_wall(b->job),
+        .outcome = killed ? "interrupted" : before->outcome,
+        .error = killed ? "the process ended in the middle of the file" : before->error,
+        .backup = before->backup,
+    };
+    in_transaction(b, &attempt, -1);
+}
+
 /*
- * Restored even when the same file could go on: which of its statements ran is known to
- * nobody. What was written since is in the pre_restore backup.
+ * Restored even when the same file could go on: which of its statements ran is known to nobody.
+ * What was written since is in the pre_restore backup.
  */
 int bk__failure_recover(struct bk__batch *b) {
     struct bk__unfinished before = {0};
     int64_t version = b->plan.partial->version;
-    struct bk__attempt attempt = {.version = version, .outcome = "interrupted"};
-    char *name = strdup(b->plan.partial->name);
+    char *file = bk__text_printf("%" PRId64 "_%s.sql", version, b->plan.partial->name);
     int rc =
-        name ? bk__history_unfinished(b->store, version, &before) : bk__fail_memory();
+        file ? bk__history_unfinished(b->store, version, &before) : bk__fail_memory();
     if (rc < 0) {
         goto out;
     }
@@ -272,16 +288,11 @@ int bk__failure_recover(struct bk__batch *b) {
     rc = rc == 0 ? reopen(b) : rc;
     if (rc < 0) {
         rc = recover_failed(b, version, before.backup ? before.backup : "", rc);
-    } else if (before.killed) {
-        attempt.file = name;
-        attempt.started_ms = before.started_ms;
-        attempt.ended_ms = bk__job_wall(b->job);
-        attempt.error = "the process ended in the middle of the file";
-        attempt.backup = before.backup;
-        in_transaction(b, &attempt, -1);
+    } else {
+        log_unfinished(b, version, file, &before);
     }
 out:
-    free(before.backup);
-    free(name);
+    bk__unfinished_free(&before);
+    free(file);
     return rc;
 }

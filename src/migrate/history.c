@@ -211,12 +211,26 @@ int bk__history_attempts(struct bk__store *store, int limit,
         &p, ret_list);
 }
 
+void bk__unfinished_free(struct bk__unfinished *unfinished) {
+    free(unfinished->backup);
+    free(unfinished->outcome);
+    free(unfinished->error);
+    *unfinished = (struct bk__unfinished){0};
+}
+
+/* A copy of a text that may be null; false: out of memory. */
+static bool copy_nullable(struct json_object *row, const char *name, char **ret) {
+    const char *text = bk__json_text(row, name, NULL);
+    *ret = text ? strdup(text) : NULL;
+    return *ret || !text;
+}
+
 static int take_unfinished(struct json_object *row, struct bk__unfinished *ret) {
-    const char *backup = bk__json_text(row, "backup", NULL);
-    ret->killed = strcmp(bk__json_text(row, "last", "started"), "started") == 0;
     bk__stamp_parse(bk__json_text(row, "started_at", ""), &ret->started_ms);
-    ret->backup = backup ? strdup(backup) : NULL;
-    return backup && !ret->backup ? bk__fail_memory() : 0;
+    bool good = copy_nullable(row, "backup", &ret->backup) &&
+                copy_nullable(row, "outcome", &ret->outcome) &&
+                copy_nullable(row, "error", &ret->error);
+    return good ? 0 : bk__fail_memory();
 }
 
 int bk__history_unfinished(struct bk__store *store, int64_t version,
@@ -229,9 +243,11 @@ int bk__history_unfinished(struct bk__store *store, int64_t version,
     p.failed = p.failed || !rows;
     int rc =
         run(store,
-            "SELECT started_at, backup, (SELECT outcome FROM botkeep_migration_log WHERE "
-            "version = ? ORDER BY id DESC LIMIT 1) AS last FROM botkeep_migration_log "
-            "WHERE version = ? AND outcome = 'started' ORDER BY id DESC LIMIT 1",
+            "SELECT began.started_at, began.backup, last.outcome, last.error FROM "
+            "botkeep_migration_log AS began, botkeep_migration_log AS last WHERE "
+            "began.id = (SELECT max(id) FROM botkeep_migration_log WHERE version = ? "
+            "AND outcome = 'started') AND last.id = (SELECT max(id) FROM "
+            "botkeep_migration_log WHERE version = ?)",
             &p, rows);
     if (rc == 0 && json_object_array_length(rows) > 0) {
         rc = take_unfinished(json_object_array_get_idx(rows, 0), ret);

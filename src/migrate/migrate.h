@@ -110,12 +110,15 @@ int bk__history_drop(struct bk__store *store,
 int bk__history_attempts(struct bk__store *store, int limit,
                          struct json_object *ret_list);
 
-/* What the log knows of a transaction:false file that began and has not ended. */
+/* What the log knows of a transaction:false file that began and has not ended. Texts are the
+   caller's to free. */
 struct bk__unfinished {
     int64_t started_ms;
-    char *backup; /* the batch's backup, the caller frees; NULL: there was none */
-    bool killed;  /* its end was never logged: the process died in it */
+    char *backup;  /* the batch's; NULL: there was none */
+    char *outcome; /* "failed" "cancelled"; "started": the process died in it */
+    char *error;   /* NULL: none */
 };
+void bk__unfinished_free(struct bk__unfinished *unfinished);
 int bk__history_unfinished(struct bk__store *store, int64_t version,
                            struct bk__unfinished *ret);
 

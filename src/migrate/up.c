@@ -125,7 +125,8 @@ static int make_history(struct bk__batch *b) {
 }
 
 static bool in_one_transaction(const struct bk__batch *b) {
-    for (size_t i = 0; i < bk__batch_due(b); i++) {
+    size_t due = bk__batch_due(b);
+    for (size_t i = 0; i < due; i++) {
         if (!b->plan.pending[i]->transaction) {
             return false;
         }
@@ -177,8 +178,7 @@ static int apply(struct bk__batch *b) {
     size_t due = bk__batch_due(b);
     b->total = (int64_t)due;
     bk__job_log(b->job, "info", "Current schema version: v%" PRId64, current_or_zero(b));
-    bk__job_log(b->job, "info", "Found %zu pending migration%s", due,
-                due == 1 ? "" : "s");
+    bk__job_log(b->job, "info", "Found %zu pending migration(s)", due);
     int rc = back_up(b);
     if (rc < 0) {
         return rc;

@@ -157,8 +157,8 @@ __attribute__((unused)) static char *box_shell(const char *command) {
 /* SQL by the sqlite3 program, in a process of its own. The caller frees the rows. */
 __attribute__((unused)) static char *box_sql(const char *sql) {
     char command[8192];
-    snprintf(command, sizeof command, "sqlite3 -bail '%s' \"%s\" 2>&1", box_database(),
-             sql);
+    snprintf(command, sizeof command,
+             "sqlite3 -bail -cmd '.timeout 60000' '%s' \"%s\" 2>&1", box_database(), sql);
     return box_shell(command);
 }
 
@@ -177,7 +177,8 @@ __attribute__((unused)) static void box_assert_sql(const char *sql,
 /* Schema and rows of everything but our own two tables, as SQL. The caller frees it. */
 __attribute__((unused)) static char *box_content(void) {
     char command[2048];
-    snprintf(command, sizeof command, "sqlite3 '%s' .dump | grep -v botkeep_",
+    snprintf(command, sizeof command,
+             "sqlite3 -cmd '.timeout 60000' '%s' .dump | grep -v botkeep_",
              box_database());
     return box_shell(command);
 }

@@ -268,6 +268,16 @@ static void test_migrate_failure__busy_database_is_tried_three_times(void **stat
     box_call("migrate.up", NULL);
 }
 
+/* Events are taken until a log message has this text. */
+static void wait_for_log(const char *text) {
+    for (bool found = false; !found;) {
+        char *event = bk_next(box_keeper, 60000);
+        assert_non_null(event);
+        found = strstr(event, text) != NULL;
+        bk_free(event);
+    }
+}
+
 static void test_migrate_failure__cancelled_in_a_statement(void **state) {
     (void)state;
     used_database();
@@ -277,12 +287,69 @@ static void test_migrate_failure__cancelled_in_a_statement(void **state) {
         "ALL SELECT i + 1 FROM c) SELECT count(i) FROM c;\n");
     int job = bk_run(box_keeper, "migrate.up", NULL);
     assert_true(job > 0);
-    assert_null(bk_wait(box_keeper, job, 1000));
+    wait_for_log("Running migration v2");
     assert_int_equal(bk_cancel(box_keeper, job), 0);
     bk_free(box_done);
     box_done = bk_wait(box_keeper, job, -1);
     box_assert_failed("BK_ECANCELLED", "as before", NULL);
     assert_as_before();
+}
+
+/* A transaction:false file of which one statement has run, and the job cancelled in the next. */
+static void cancel_in_the_middle(void) {
+    char tables[1200];
+    snprintf(tables, sizeof tables,
+             "sqlite3 -cmd '.timeout 60000' '%s' \"SELECT count(*) FROM sqlite_schema "
+             "WHERE name = 'half'\"",
+             box_database());
+    used_database();
+    sandbox_write(
+        "migrations/0002_long.sql",
+        "-- migrate:up transaction:false\nCREATE TABLE IF NOT EXISTS half(x);\n"
+        "CREATE TABLE n AS WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM "
+        "c) SELECT count(i) FROM c;\n");
+    int job = bk_run(box_keeper, "migrate.up", NULL);
+    assert_true(job > 0);
+    wait_for_log("Running migration v2");
+    while (box_count(tables) == 0) {
+        usleep(20000);
+    }
+    assert_int_equal(bk_cancel(box_keeper, job), 0);
+    bk_free(box_done);
+    box_done = bk_wait(box_keeper, job, -1);
+    box_assert_failed("BK_ECANCELLED", "0002_long.sql", "the next migrate up",
+                      "pre_migration_", NULL);
+    box_assert_sql("SELECT count(*) FROM half", "0");
+}
+
+static void test_migrate_failure__next_up_restores_what_was_cut_off(void **state) {
+    char *found;
+    (void)state;
+    cancel_in_the_middle();
+    sandbox_write("migrations/0002_long.sql",
+                  "CREATE TABLE half(x); INSERT INTO half VALUES(7);");
+    box_call("migrate.up", NULL);
+    box_assert_number("result.applied[0].version", 2);
+    box_assert_sql("SELECT x FROM half", "7");
+    box_call("migrate.status", NULL);
+    box_assert_text("result.attempts[0].outcome", "cancelled");
+    box_assert_number("result.attempts[0].version", 2);
+    found = bk_pick_text(box_done, "result.attempts[0].backup");
+    assert_non_null(found);
+    bk_free(found);
+}
+
+static void test_migrate_failure__without_that_backup_the_file_runs_again(void **state) {
+    char command[1200];
+    (void)state;
+    cancel_in_the_middle();
+    snprintf(command, sizeof command, "rm '%s'/pre_migration_*", sandbox_path("backups"));
+    free(box_shell(command));
+    sandbox_write("migrations/0002_long.sql", "-- migrate:up transaction:false\n"
+                                              "CREATE TABLE IF NOT EXISTS half(x);\n");
+    box_call("migrate.up", NULL);
+    box_assert_number("result.current", 2);
+    box_assert_sql("SELECT state FROM botkeep_migrations WHERE version = 2", "applied");
 }
 
 int main(void) {
@@ -301,6 +368,8 @@ int main(void) {
         TEST(without_its_backup_nothing_runs),
         TEST(busy_database_is_tried_three_times),
         TEST(cancelled_in_a_statement),
+        TEST(next_up_restores_what_was_cut_off),
+        TEST(without_that_backup_the_file_runs_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -184,7 +184,7 @@ static void test_migrate_up__transaction_false_runs_outside(void **state) {
 static void test_migrate_up__says_what_it_does(void **state) {
     static const char *const lines[] = {
         "Current schema version: v0",
-        "Found 3 pending migrations",
+        "Found 3 pending migration(s)",
         "Running migration v2 - add age (attempt 1/3)",
         "✅ Migration v10 completed successfully (",
         "✅ All migrations completed - schema version: v10",

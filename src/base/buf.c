@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SHORT_PIECE 120 /* bytes */
+
 /* Makes room for size more bytes and the NUL. */
 static bool grow(struct bk__buf *buf, size_t size) {
     size_t room = buf->room ? buf->room : 64;
@@ -34,8 +36,6 @@ static bool grow(struct bk__buf *buf, size_t size) {
     buf->room = room;
     return true;
 }
-
-#define SHORT_PIECE 120 /* bytes */
 
 void bk__buf_free(struct bk__buf *buf) {
     free(buf->data);
@@ -65,21 +65,34 @@ void bk__buf_text(struct bk__buf *buf, const char *text) {
     bk__buf_add(buf, text, strlen(text));
 }
 
+/* Prints into the room there is, NUL and all; what the whole takes, or less than 0. */
+static int print_here(struct bk__buf *buf, const char *format, va_list args) {
+    va_list again;
+    int size;
+
+    va_copy(again, args);
+    size = vsnprintf(buf->data + buf->size, buf->room - buf->size, format, again);
+    va_end(again);
+    return size;
+}
+
 void bk__buf_vprintf(struct bk__buf *buf, const char *format, va_list args) {
     /* The host may have set a locale with a decimal comma. newlocale("C") is a constant
        of libc: it allocates nothing, and uselocale() concerns this thread alone. */
     locale_t before = uselocale(newlocale(LC_ALL_MASK, "C", (locale_t)0));
-    va_list measure;
-    int size;
+    int size = grow(buf, SHORT_PIECE) ? print_here(buf, format, args) : -1;
 
-    va_copy(measure, args);
-    size = vsnprintf(NULL, 0, format, measure);
-    va_end(measure);
-    if (size < 0) {
-        buf->failed = true;
-    } else if (grow(buf, (size_t)size)) {
-        vsnprintf(buf->data + buf->size, (size_t)size + 1, format, args);
+    /* Most pieces are short: they are printed once, the others measured so and printed again. */
+    if (size >= 0 && (size_t)size >= buf->room - buf->size) {
+        size = grow(buf, (size_t)size) ? print_here(buf, format, args) : -1;
+    }
+    if (size >= 0) {
         buf->size += (size_t)size;
+    } else {
+        buf->failed = true;
+        if (buf->data) {
+            buf->data[buf->size] = '\0'; /* a part may stand behind it */
+        }
     }
     uselocale(before);
 }

@@ -171,8 +171,8 @@ int bk__file_same(const char *path, uint64_t dev, uint64_t ino, bool *ret_same) 
     return 0;
 }
 
-/* Reads until the end, because files in /proc and pipes say that they are 0 bytes large.
- */
+/* Reads until the end, because files in /proc and pipes say that they are 0 bytes
+   large. */
 static int load(int fd, size_t limit, char **ret_text, size_t *ret_size) {
     char *text = NULL;
     size_t size = 0, room = 0;
@@ -182,9 +182,10 @@ static int load(int fd, size_t limit, char **ret_text, size_t *ret_size) {
         char *more;
         int64_t got;
 
-        if (next > limit + 2) {
-            next = limit +
-                   2; /* a byte too many shows that the file is too large; and the NUL */
+        /* Never more than a byte too many, which shows that the file is too large, and the
+           NUL. */
+        if (next - 2 > limit) {
+            next = limit + 2;
         }
         more = realloc(text, next);
         if (!more) {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "comma.h"
 #include "sandbox.h"
@@ -50,6 +51,34 @@ static void test_base_buf__fills_its_room_to_the_last_byte(void **state) {
         assert_int_equal(buf.data[size], 0);
         bk__buf_free(&buf);
     }
+}
+
+static void test_base_buf__prints_pieces_of_any_length(void **state) {
+    (void)state;
+    /* Around what is printed at once (120), and what the first room holds. */
+    for (int size = 0; size < 700; size++) {
+        struct bk__buf buf = {0};
+
+        bk__buf_text(&buf, "<");
+        bk__buf_printf(&buf, "%0*d", size + 1, 7);
+        bk__buf_printf(&buf, "%s", ">");
+        assert_int_equal(buf.size, size + 3);
+        assert_int_equal(strlen(buf.data), size + 3);
+        assert_int_equal(strspn(buf.data + 1, "0"), size);
+        assert_string_equal(buf.data + size + 1, "7>");
+        bk__buf_free(&buf);
+    }
+}
+
+static void test_base_buf__a_failed_print_adds_nothing(void **state) {
+    struct bk__buf buf = {0};
+
+    (void)state;
+    bk__buf_text(&buf, "before");
+    bk__buf_printf(&buf, "%d%lc", 5, (wint_t)0xD800); /* no character, in no locale */
+    assert_true(buf.failed);
+    assert_string_equal(buf.data, "before");
+    assert_null(bk__buf_take(&buf));
 }
 
 static void test_base_buf__failure_sticks_until_taken(void **state) {
@@ -110,6 +139,8 @@ int main(void) {
         cmocka_unit_test(test_base_buf__grows_and_ends_in_nul),
         cmocka_unit_test(test_base_buf__keeps_bytes_with_nul),
         cmocka_unit_test(test_base_buf__fills_its_room_to_the_last_byte),
+        cmocka_unit_test(test_base_buf__prints_pieces_of_any_length),
+        cmocka_unit_test(test_base_buf__a_failed_print_adds_nothing),
         cmocka_unit_test(test_base_buf__failure_sticks_until_taken),
         cmocka_unit_test(test_base_buf__take_of_nothing_is_empty_text),
         cmocka_unit_test(test_base_buf__clear_keeps_the_memory),

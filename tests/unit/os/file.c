@@ -286,6 +286,9 @@ static void test_os_file__load_has_an_exact_limit(void **state) {
     assert_int_equal(size, 5);
     assert_string_equal(text, "12345");
     free(text);
+    assert_int_equal(bk__file_load(sandbox_path("a"), SIZE_MAX, &text, NULL), 0);
+    assert_string_equal(text, "12345");
+    free(text);
     text = NULL;
     assert_int_equal(bk__file_load(sandbox_path("a"), 4, &text, &size), -EFBIG);
     assert_int_equal(bk__file_load(sandbox_path("a"), 0, &text, &size), -EFBIG);

@@ -20,8 +20,8 @@ struct bk__cgroup {
 int bk__cgroup_find(const char *root, const char *controller, struct bk__cgroup *ret);
 void bk__cgroup_free(struct bk__cgroup *group);
 
-bool bk__cgroup_climb(
-    struct bk__cgroup *group); /* to the parent; false: this is the top */
+/* To the parent. False: this is the top. */
+bool bk__cgroup_climb(struct bk__cgroup *group);
 
 /* A file of the group. bk__cgroup_number: its one number, or -1 (missing, "max", not a number).
    bk__cgroup_stat: the number behind key, in a file of "key number" lines, or -1. */

@@ -8,10 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* used_bytes is the working set of the group whose limit binds, or else rss_bytes. */
 struct bk__memory {
     int64_t rss_bytes; /* this process */
-    int64_t
-        used_bytes; /* of the group whose limit binds: its working set; else rss_bytes */
+    int64_t used_bytes;
     int64_t limit_bytes;      /* -1: none found */
     const char *limit_source; /* "cgroup_v2" "cgroup_v1" "option" "host" */
 };
@@ -48,7 +48,8 @@ int64_t bk__system_cpu_ms(void); /* its process_ms alone */
 
 int64_t bk__system_rss(void);          /* bytes, from a kept descriptor-free read */
 bool bk__system_boot_id(char out[64]); /* false: unknown */
-int64_t bk__system_oom_kills(const char *root); /* in this process's cgroup; -1: unknown */
+int64_t
+bk__system_oom_kills(const char *root); /* in this process's cgroup; -1: unknown */
 const char *bk__system_filesystem(const char *path, bool *ret_ephemeral,
                                   bool *ret_network);
 

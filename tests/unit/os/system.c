@@ -233,6 +233,30 @@ static void test_os_system__no_cgroups_at_all(void **state) {
     assert_memory(2 * MB, "option", 2 * MB, rss());
 }
 
+static void test_os_system__limits_are_found_once_and_usage_read_often(void **state) {
+    struct bk__limits limits;
+    struct bk__memory memory;
+
+    (void)state;
+    machine("0::/a/b\n", V2_MOUNT);
+    group_v2("sys/fs/cgroup/a/b", "max\n", 1 * MB, 0);
+    group_v2("sys/fs/cgroup/a", "134217728\n", 50 * MB, 10 * MB);
+    assert_int_equal(bk__system_limits(sandbox_dir(), 64 * MB, &limits), 0);
+    assert_string_equal(limits.memory_group, sandbox_path("sys/fs/cgroup/a"));
+    assert_true(limits.v2 && limits.cores > 0);
+    group_v2("sys/fs/cgroup/a", "1\n", 90 * MB,
+             20 * MB); /* a new limit waits, usage does not */
+    assert_int_equal(bk__system_used(sandbox_dir(), &limits, &memory), 0);
+    assert_int_equal(memory.used_bytes, 70 * MB);
+    assert_int_equal(memory.limit_bytes, 128 * MB);
+    assert_string_equal(memory.limit_source, "cgroup_v2");
+    sandbox_write("sys/fs/cgroup/a/memory.current", ""); /* the group is gone */
+    assert_int_equal(bk__system_used(sandbox_dir(), &limits, &memory), 0);
+    assert_int_equal(memory.used_bytes, rss());
+    bk__system_limits_free(&limits);
+    assert_null(limits.memory_group);
+}
+
 /* ---- cpu ------------------------------------------------------------------------------------ */
 
 static double quota(void) {
@@ -366,6 +390,7 @@ int main(void) {
         TEST(groups_that_do_not_tell),
         TEST(idle_pages_may_exceed_what_is_used),
         TEST(no_cgroups_at_all),
+        TEST(limits_are_found_once_and_usage_read_often),
         TEST(cpu_quota_of_version_2),
         TEST(cpu_quota_of_version_1),
         TEST(cpu_time_is_this_processs),

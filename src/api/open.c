@@ -140,7 +140,7 @@ static int open_keeper(struct bk__keeper *k) {
     }
     code = first_work(k);
     if (code == 0 && bk__config_bool(bk__keeper_config(k), BK__OPT_RUN_TRACK)) {
-        code = bk__api_plan(k); /* tools have no schedule of their own */
+        bk__api_plan(k); /* tools have no schedule of their own */
     }
     if (code == 0) {
         code = bk__keeper_pass(k, BK__LIFE_OPENING, BK__LIFE_OPEN, "bk_open()");

@@ -6,6 +6,6 @@
 
 struct bk__keeper;
 
-int bk__api_plan(struct bk__keeper *k); /* the schedule of an open keeper begins */
+void bk__api_plan(struct bk__keeper *k); /* the schedule begins once the keeper is open */
 
 #endif

@@ -75,7 +75,8 @@ enum bk__option_type {
       "program "                                                                         \
       "that holds no other SQLite, as botkeep's own helper.")                            \
     O(RUN_TRACK, "run.track", BK__BOOL, "", "true", 0, 0, "", "BOTKEEP_RUN_TRACK",       \
-      "Whether this process is a run of the bot, to be recorded; tools say no.")         \
+      "Whether this process is a run of the bot: recorded, with a schedule and a last "  \
+      "backup; tools say no.")                                                           \
     O(LOG_LEVEL, "log.level", BK__CHOICE, "", "info", 0, 0,                              \
       "debug|info|warning|error|none", "BOTKEEP_LOG_LEVEL",                              \
       "The least level of log events.")                                                  \

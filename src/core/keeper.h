@@ -107,7 +107,7 @@ int bk__keeper_start(struct bk__keeper *k, const struct bk__lanes *lanes,
 int bk__keeper_stop(struct bk__keeper *k, bool closed, int64_t mono_ms);
 
 /* Scheduled work of an open keeper (core/schedule.h); rows must live as long as the process. */
-int bk__keeper_plan(struct bk__keeper *k, const struct bk__plan *rows, int count);
+void bk__keeper_plan(struct bk__keeper *k, const struct bk__plan *rows, int count);
 
 /* ---- jobs, for api ----------------------------------------------------------------- */
 

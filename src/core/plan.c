@@ -89,6 +89,9 @@ static void send_scheduled(struct bk__keeper *k, const char *operation,
                            const struct bk__plan_end *end) {
     char due[BK__STAMP_SIZE];
     bk__stamp_iso(end->next_due_wall, due);
+    if (end->code < 0) {
+        bk__keeper_log(k, "error", "The scheduled %s failed: %s", operation, end->why);
+    }
     struct json_object *members = bk__json_object();
     if (members && bk__json_add_text(members, "operation", operation) &&
         bk__json_add_bool(members, "ok", end->code >= 0) && add_outcome(members, end) &&
@@ -217,27 +220,30 @@ static bool wanted(const struct bk__keeper *k, const struct bk__plan *row) {
            bk__operation_find(row->operation);
 }
 
-int bk__keeper_plan(struct bk__keeper *k, const struct bk__plan *rows, int count) {
+static void begin_plan(struct bk__keeper *k, const struct bk__plan *row,
+                       struct json_object *record) {
+    struct bk__plan_state *plan = &k->plans[k->plan_count++];
+    int64_t recorded = row->recorded ? recorded_due(record, row->operation) : -1;
+    *plan = (struct bk__plan_state){.row = row};
+    bk__due_start(&plan->due, period_of(k, row), recorded, row->first_ms,
+                  bk__keeper_wall(k));
+    if (row->recorded && recorded < 0) {
+        save_record(k, plan); /* or a bot that never lives a minute is never backed up */
+    }
+}
+
+/* The keeper thread looks at the plans only once the keeper is open. */
+void bk__keeper_plan(struct bk__keeper *k, const struct bk__plan *rows, int count) {
     struct json_object *record =
         load_record(bk__config_text(k->config, BK__OPT_STATE_DIR));
-    pthread_mutex_lock(&k->lock);
     k->plan_count = 0;
     for (int i = 0; i < count && k->plan_count < BK__PLANS_LIMIT; i++) {
-        if (!wanted(k, &rows[i])) {
-            continue;
+        if (wanted(k, &rows[i])) {
+            begin_plan(k, &rows[i], record);
         }
-        struct bk__plan_state *plan = &k->plans[k->plan_count++];
-        int64_t recorded =
-            rows[i].recorded ? recorded_due(record, rows[i].operation) : -1;
-        plan->row = &rows[i];
-        plan->job = NULL;
-        plan->memory = 0;
-        bk__due_start(&plan->due, period_of(k, &rows[i]), recorded, rows[i].first_ms,
-                      bk__keeper_wall(k));
     }
-    k->plans_on = true;
-    bk__keeper_poke(k);
-    pthread_mutex_unlock(&k->lock);
     json_object_put(record);
-    return 0;
+    pthread_mutex_lock(&k->lock);
+    k->plans_on = true;
+    pthread_mutex_unlock(&k->lock);
 }

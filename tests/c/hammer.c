@@ -146,6 +146,28 @@ static void test_c_hammer__close_in_the_middle_harms_nobody(void **state) {
     }
 }
 
+static void *open_it(void *argument) {
+    int code = bk_open(argument);
+    return (void *)(intptr_t)code;
+}
+
+static void test_c_hammer__close_while_it_opens(void **state) {
+    (void)state;
+    for (int round = 0; round < 40; round++) {
+        bk_keeper *one = bk_new();
+        assert_non_null(one);
+        assert_int_equal(bk_set(one, "database", sandbox_path("bot.db")), 0);
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, open_it, one), 0);
+        usleep((unsigned)round * 50);
+        assert_int_equal(bk_close(one), 0);
+        void *code = NULL;
+        assert_int_equal(pthread_join(thread, &code), 0);
+        assert_true((intptr_t)code <= 0);
+        assert_int_equal(bk_close(one), BK_EHANDLE);
+    }
+}
+
 /* As an event loop does it: sleep on the pipe, read it empty, take all events. */
 static void test_c_hammer__the_pipe_misses_nothing(void **state) {
     (void)state;
@@ -183,6 +205,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(shutdown_in_the_middle_tells_every_job_once),
         TEST(close_in_the_middle_harms_nobody),
+        TEST(close_while_it_opens),
         TEST(the_pipe_misses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

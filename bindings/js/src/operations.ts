@@ -57,7 +57,10 @@ export interface Options {
      * program that holds no other SQLite, as botkeep's own helper.
      */
     guest_isolation?: "auto" | "thread" | "process" | "own";
-    /** Whether this process is a run of the bot, to be recorded; tools say no. */
+    /**
+     * Whether this process is a run of the bot: recorded, with a schedule and a last
+     * backup; tools say no.
+     */
     run_track?: boolean;
     /** The least level of log events. */
     log_level?: "debug" | "info" | "warning" | "error" | "none";

@@ -122,12 +122,7 @@ static int into_database(struct run *run) {
 }
 
 static int into_next_start(struct run *run) {
-    int lock = bk__stage_lock(run->job);
-    if (lock < 0) {
-        return lock;
-    }
     int rc = bk__stage_make(run->job, run->dir, run->manifest);
-    bk__file_close(lock);
     run->mode = "staged";
     run->message =
         "The restore is prepared and verified. It is applied when the bot starts next; "
@@ -163,13 +158,12 @@ static int fill_result(struct run *run) {
     return ok ? 0 : bk__fail_memory();
 }
 
-static int choose_way(struct run *run) {
-    return strcmp(run->mode, "staged") == 0 ? into_next_start(run) : into_database(run);
+static bool is_staged(const struct run *run) {
+    return strcmp(run->mode, "staged") == 0;
 }
 
-/* Under the lock, so that no other process deletes what is being restored. */
-static int under_lock(struct run *run, struct bk__catalogue *catalogue,
-                      const char *name) {
+/* Looked up again under the lock, so that no other process deletes what is being restored. */
+static int in_folder(struct run *run, struct bk__catalogue *catalogue, const char *name) {
     int rc = bk__folder_open(run->job, &run->folder);
     if (rc != 0) {
         return rc;
@@ -179,7 +173,28 @@ static int under_lock(struct run *run, struct bk__catalogue *catalogue,
     if (rc == 0) {
         rc = bk__catalogue_pick(catalogue, run->dir, name, &run->manifest);
     }
-    return rc != 0 ? rc : choose_way(run);
+    if (rc != 0) {
+        return rc;
+    }
+    return is_staged(run) ? into_next_start(run) : into_database(run);
+}
+
+/* The lock of staging comes before the folder's, here as in apply.c. */
+static int under_lock(struct run *run, struct bk__catalogue *catalogue,
+                      const char *name) {
+    int lock = -1;
+    if (is_staged(run)) {
+        lock = bk__stage_lock(run->job);
+        if (lock < 0) {
+            return lock;
+        }
+    }
+    int rc = in_folder(run, catalogue, name);
+    bk__folder_close(&run->folder);
+    if (lock >= 0) {
+        bk__file_close(lock);
+    }
+    return rc;
 }
 
 int bk__backup_restore(struct bk__job *job) {
@@ -204,6 +219,5 @@ int bk__backup_restore(struct bk__job *job) {
     }
     free(run.restoring.kept);
     bk__catalogue_free(&catalogue);
-    bk__folder_close(&run.folder);
     return rc;
 }

@@ -1,0 +1,63 @@
+/*
+ * The fuzzer of the manifest parser: any bytes beside an archive. What it checks beside memory:
+ * what is accepted agrees with itself and comes back from its own printing. tests/fuzz/run runs it.
+ */
+#include <backup/manifest.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void need(bool good) {
+    if (!good) {
+        abort();
+    }
+}
+
+static void compare(const struct bk__manifest *a, const struct bk__manifest *b) {
+    need(strcmp(a->name, b->name) == 0 && strcmp(a->kind, b->kind) == 0);
+    need(strcmp(a->sha256, b->sha256) == 0 && strcmp(a->store, b->store) == 0);
+    need(strcmp(a->archive_sha256, b->archive_sha256) == 0);
+    need(a->created_ms == b->created_ms && a->verified_ms == b->verified_ms);
+    need(a->sequence == b->sequence && a->bytes == b->bytes && a->pages == b->pages);
+    need(a->database_bytes == b->database_bytes && a->page_size == b->page_size);
+    need(a->gzip == b->gzip && a->verified == b->verified);
+    need((a->note == NULL) == (b->note == NULL));
+    need(a->note == NULL || strcmp(a->note, b->note) == 0);
+}
+
+static void accepted(const struct bk__manifest *m) {
+    struct bk__manifest again;
+    char why[64];
+    char kind[BK__KIND_SIZE];
+    bool gzip = false;
+    need(bk__name_parse(m->name, kind, &gzip));
+    need(strcmp(kind, m->kind) == 0 && gzip == m->gzip);
+    need(m->pages > 0 && m->page_size > 0 &&
+         m->pages * m->page_size == m->database_bytes);
+    need(m->sequence > 0 && m->sequence <= BK__SEQUENCE_LIMIT && m->bytes > 0);
+    need(m->gzip || m->bytes == m->database_bytes);
+    char *text = bk__manifest_print(m);
+    need(text != NULL && bk__manifest_parse(text, &again, why, sizeof why));
+    compare(m, &again);
+    bk__manifest_clear(&again);
+    free(text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct bk__manifest m;
+    char why[64] = "";
+    char *text = malloc(size + 1);
+    need(text != NULL);
+    memcpy(text, data, size);
+    text[size] = '\0';
+    if (bk__manifest_parse(text, &m, why, sizeof why)) {
+        accepted(&m);
+        bk__manifest_clear(&m);
+    } else {
+        need(why[0] != '\0');
+    }
+    free(text);
+    return 0;
+}

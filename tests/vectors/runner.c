@@ -212,6 +212,7 @@ static bool play_file(const char *path) {
 }
 
 int main(int argc, char **argv) {
+    const char *as = getenv("VECTORS_AS") ? getenv("VECTORS_AS") : "c";
     int status = 0;
 
     for (int i = 1; i < argc; i++) {
@@ -221,8 +222,8 @@ int main(int argc, char **argv) {
         home = dirname(folder);
         good = play_file(argv[i]);
         status = good ? status : 1;
-        printf(good ? "ok c %.*s\n" : "not ok c %.*s - %s\n", (int)strlen(name) - 5, name,
-               wrong);
+        printf("%s %s %.*s%s%s\n", good ? "ok" : "not ok", as, (int)strlen(name) - 5,
+               name, good ? "" : " - ", good ? "" : wrong);
         fflush(stdout);
         free(copy);
         free(folder);

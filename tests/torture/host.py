@@ -3,11 +3,12 @@
 
     host.py script JOURNAL HOW DATABASE BEFORE AFTER     HOW: naive, thread, process
     host.py restore JOURNAL HOW DATABASE BEFORE AFTER
+    host.py restores JOURNAL HOW DATABASE
     host.py storm  JOURNAL HOW DATABASE                  HOW: thread, process, fork,
                                                          killed (its helpers are)
 
 and reads what it prints: "a N" row N is committed, "b NAME LEAST MOST" a backup was made between
-these rows, "h" a health snapshot, "i MODE" how the keeper works, "k" a helper was lost, "r N" the rows after a restore, "t" and "d"
+these rows, "h" a health snapshot, "i MODE" how the keeper works, "o" a restore went through, "k" a helper was lost, "r N" the rows after a restore, "t" and "d"
 stops of the script.
 """
 import os
@@ -174,6 +175,40 @@ def storm_of_kills(journal, path):
         say('h')
 
 
+def restore_for_ever(bot, keeper, name):
+    """Rows come, a live restore takes them away again, or it is killed and they stay: never a
+    third state."""
+    import botkeep
+    kept = bot.acknowledged
+    while True:
+        for _ in range(20):
+            bot.commit_row()
+        try:
+            keeper.backup.restore(name=name, mode='live').result()
+            say('o')
+        except botkeep.BotkeepError as error:
+            say('k' if 'helper' in str(error) else error)
+        total = bot.db.execute("SELECT n FROM totals WHERE writer = 'host'").fetchone()[0]
+        rows = bot.db.execute("SELECT count(*) FROM rows WHERE writer = 'host'").fetchone()[0]
+        if rows != total or total not in (kept, bot.acknowledged):
+            say('a third state:', rows, 'rows, total', total, 'not', kept, 'or', bot.acknowledged)
+        bot.inserted = bot.acknowledged = total
+        say('a', total)
+
+
+def restores(journal, how, path):
+    keeper = open_keeper(path, how)
+    bot = Bot(path, journal)
+    bot.db.execute('BEGIN')
+    for _ in range(20000):
+        bot.insert()
+    bot.db.execute('COMMIT')
+    bot.acknowledged = bot.inserted
+    name = keeper.backup.create().result()['name']
+    say('i', keeper.health.snapshot().result()['isolation'])
+    restore_for_ever(bot, keeper, name)
+
+
 def storm_by_fork(journal, path):
     keeper = open_keeper(path, 'thread')
     bot = Bot(path, journal)
@@ -191,6 +226,8 @@ def storm_by_fork(journal, path):
 def main(play, journal, how, path, *counts):
     if counts:
         {'script': script, 'restore': restore}[play](journal, how, path, *map(int, counts))
+    elif play == 'restores':
+        restores(journal, how, path)
     elif how == 'fork':
         storm_by_fork(journal, path)
     elif how == 'killed':

@@ -1,10 +1,12 @@
 """hosts.py: the toy bots, one for each SQLite that a bot brings along, as processes to be tortured.
 Not the bots themselves (host.py, host.mjs, host.c) nor the cases. run, scripted.py and storm.py use it.
 """
+import contextlib
 import glob
 import os
 import pathlib
 import queue
+import random
 import shutil
 import signal
 import subprocess
@@ -78,6 +80,13 @@ class Process:
             except OSError:
                 pass  # a thread that has just ended
         return [child for child in found if b'helper' in command(child)]
+
+    def kill_helpers(self, stop):
+        """kill -9 of whatever helper works, at random moments, until the event stop."""
+        while not stop.wait(random.uniform(0, 0.2)):
+            for helper in self.helpers():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(helper, signal.SIGKILL)
 
     def kill(self):
         """kill -9, then everything it said before that."""

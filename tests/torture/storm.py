@@ -5,11 +5,8 @@ The host commits rows as fast as it can and runs backups and health snapshots; a
 commits its own rows, opening and closing the database again and again; the sqlite3 program opens,
 reads and closes it. Each backup is checked as it comes, the database at the end.
 """
-import contextlib
 import os
-import random
 import shutil
-import signal
 import sys
 import tempfile
 import threading
@@ -77,19 +74,13 @@ class Storm:
             self.looks += count.foreign_look(self.path)
             stop.wait(0.05)
 
-    def kill_helpers(self, stop):
-        while not stop.is_set():
-            stop.wait(random.uniform(0, 0.2))
-            for helper in self.host.helpers():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(helper, signal.SIGKILL)
-
     def rage(self, seconds):
         """Until the time is over, and at least until there was one backup and one snapshot."""
         stop = threading.Event()
         around = [threading.Thread(target=self.look_around, args=(stop,))]
         if self.killing:
-            around.append(threading.Thread(target=self.kill_helpers, args=(stop,)))
+            self.take(self.host.hear())  # The keeper is open; from here on they may be killed.
+            around.append(threading.Thread(target=self.host.kill_helpers, args=(stop,)))
         for thread in around:
             thread.start()
         end = time.monotonic() + seconds

@@ -1,15 +1,14 @@
 """host.py: a toy bot in Python with its own SQLite and a keeper. Not the parent that tortures it
 (scripted.py, storm.py), which starts it as
 
-    host.py script JOURNAL HOW DATABASE BEFORE AFTER     HOW: naive, thread, process
-    host.py restore JOURNAL HOW DATABASE BEFORE AFTER
-    host.py restores JOURNAL HOW DATABASE
-    host.py storm  JOURNAL HOW DATABASE                  HOW: thread, process, fork,
-                                                         killed (its helpers are)
+    host.py script   JOURNAL HOW DATABASE BEFORE AFTER   HOW: naive, own, thread, process
+    host.py restore  JOURNAL HOW DATABASE BEFORE AFTER   HOW: thread, process
+    host.py restores JOURNAL HOW DATABASE                HOW: thread, process
+    host.py storm    JOURNAL HOW DATABASE                HOW: thread, process, fork, killed
 
 and reads what it prints: "a N" row N is committed, "b NAME LEAST MOST" a backup was made between
-these rows, "h" a health snapshot, "i MODE" how the keeper works, "o" a restore went through, "k" a helper was lost, "r N" the rows after a restore, "t" and "d"
-stops of the script.
+these rows, "h" a health snapshot, "i MODE" how the keeper works, "k" a helper was lost, "o" a
+restore went through, "r N" the rows after it, "t" and "d" stops where it waits for a line.
 """
 import os
 import sqlite3

@@ -18,9 +18,9 @@
 #define SHUTDOWN_MS 5000
 #define PIECE 65536
 
-/* The host decides when we stop, by closing our input. A Ctrl-C or a service manager's
- * stop goes to the whole group, and the host may be waiting for its last backup from us;
- * a host that is gone must leave us the time to clean up. */
+/* The host decides when we stop, by closing our input. A service manager's stop goes to
+ * all of a service, and the host may be waiting for its last backup from us; a host that
+ * is gone must leave us the time to clean up. */
 static bool ignore_signals(void) {
     static const int ignored[] = {SIGPIPE, SIGINT, SIGTERM, SIGHUP};
     bool all = true;
@@ -28,10 +28,7 @@ static bool ignore_signals(void) {
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
         all = signal(ignored[i], SIG_IGN) != SIG_ERR && all;
     }
-    /* Threads of the library block everything; so does what they start. */
-    sigset_t none;
-    sigemptyset(&none);
-    return sigprocmask(SIG_SETMASK, &none, NULL) == 0 && all;
+    return all;
 }
 
 /* A line that cannot be written has no reader: the end of our input tells the same. */

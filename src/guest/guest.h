@@ -19,9 +19,9 @@ enum bk__guest_mode {
 
 /*
  * Chooses how this process may touch a store. wish is the option guest.isolation; the
- * environment variable BOTKEEP_TEST_ISOLATION ("thread-fails", "all-fail") lets tests
- * force each path. scratch_dir is a folder of ours for the self-test's file.
- * BK_EISOLATION where nothing is safe. *ret_why (may be NULL) is a text the caller frees:
+ * environment variable BOTKEEP_TEST_ISOLATION ("thread-fails", "process-fails",
+ * "all-fail") lets tests force each path. scratch_dir is a folder of ours for the
+ * self-test's file. BK_EISOLATION where nothing is safe. *ret_why (may be NULL) is a text the caller frees:
  * why this mode and not a better one.
  */
 int bk__guest_choose(const char *wish, const char *scratch_dir,

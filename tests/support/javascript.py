@@ -20,3 +20,7 @@ def build():
             return
         subprocess.run([str(PACKAGE / 'node_modules/.bin/tsc'), '-p', str(PACKAGE)], check=True)
         stamp.write_text('')
+
+
+if __name__ == '__main__':
+    build()

@@ -55,10 +55,11 @@ def wheel():
                              'Tag: %s\n' % tag).encode()
     files[info + 'RECORD'] = ''.join(record(files) + [info + 'RECORD,,\n']).encode()
     target = OUT / ('botkeep-%s-%s.whl' % (version(), tag))
+    # The bits of a regular file: pip takes an executable's mode from such alone.
     with zipfile.ZipFile(target, 'w', zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
             entry = zipfile.ZipInfo(name, WHEN)
-            entry.external_attr = (0o755 if name.endswith(NATIVE) else 0o644) << 16
+            entry.external_attr = (0o100755 if name.endswith(NATIVE) else 0o100644) << 16
             archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
     return target
 

@@ -182,7 +182,9 @@ int bk__config_check(enum bk__option option, const char *text, const char *sourc
     if (row->type == BK__SECRET) {
         return refuse(row, "the value given", source);
     }
-    char *shown = bk__text_printf("\"%.200s\"", text);
+    char *hidden = bk__text_redact(text); /* a URL may stand in the wrong variable */
+    char *shown = hidden ? bk__text_printf("\"%.200s\"", hidden) : NULL;
+    free(hidden);
     if (!shown) {
         return bk__fail_memory();
     }

@@ -115,6 +115,11 @@ static void hide_password(const char *password) {
         need(bk__config_resolve(config) == BK_EUNSUPPORTED);
         need(strstr(bk__error_text(), "\"postgres://u:***@host/db\"") != NULL);
     }
+    /* In a variable it was not meant for. */
+    if (bk__text_utf8(url) && strlen(url) < 65536) {
+        need(bk__config_set(config, "backup.keep", url) == BK_EINVAL);
+        need(strstr(bk__error_text(), "\"postgres://u:***@host/db\"") != NULL);
+    }
     bk__error_clear();
     bk__config_free(config);
     free(url);

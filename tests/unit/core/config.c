@@ -164,6 +164,12 @@ static void test_core_config__an_env_file_asked_for_must_be_there(void **state) 
     assert_int_equal(bk__config_int(config, BK__OPT_BACKUP_KEEP), 7);
 }
 
+static void test_core_config__a_password_in_the_wrong_option_is_not_shown(void **state) {
+    (void)state;
+    assert_refused("backup.keep", "postgres://u:hunter2@h/db", "postgres://u:***@h/db");
+    assert_null(strstr(bk__error_text(), "hunter2"));
+}
+
 static void test_core_config__a_password_is_never_shown(void **state) {
     (void)state;
     assert_int_equal(bk__config_set(config, "database", "postgres://bot:s3cret@host/db"),
@@ -194,6 +200,7 @@ int main(void) {
         TEST(the_first_of_two_variables_wins),
         TEST(paths_become_absolute_and_state_stands_beside),
         TEST(an_env_file_asked_for_must_be_there),
+        TEST(a_password_in_the_wrong_option_is_not_shown),
         TEST(a_password_is_never_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

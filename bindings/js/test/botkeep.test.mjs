@@ -289,11 +289,12 @@ check("exit: a killed run is noticed by the next", async (sandbox) => {
 });
 
 /** Runs a keeper in a worker; the text sees keeper, parentPort and options. */
-function worker(sandbox, text) {
+function worker(sandbox, text, before = "") {
     const index = new URL("../dist/index.js", import.meta.url).href;
     const options = sandbox.options({ state_dir: path.join(sandbox.dir, "worker") });
     return new Worker(`const { parentPort } = require("node:worker_threads");
         import(${JSON.stringify(index)}).then(async ({ Keeper }) => {
+            ${before}
             const keeper = await Keeper.open(${JSON.stringify(options)});
             ${text}
         });`, { eval: true });
@@ -321,5 +322,21 @@ check("worker: ended in the middle of a job, the main thread goes on", async (sa
     assert.equal(await message(other), "started");
     await other.terminate();
     release();
+    assert.deepEqual((await keeper.backup.create()).tables, { users: 3 });
+});
+
+check("worker: ended in the middle of an opening, which goes to its end", async (sandbox) => {
+    const first = await sandbox.keeper({ state_dir: path.join(sandbox.dir, "worker") });
+    await first.backup.create();
+    await first.backup.restore({ mode: "staged" });
+    await first.shutdown();
+    const release = await sandbox.lock();
+    const other = worker(sandbox, "", "parentPort.postMessage('opening');");
+    assert.equal(await message(other), "opening");
+    await ticks(20);
+    const ended = other.terminate();
+    release();
+    await ended;
+    const keeper = await sandbox.keeper();
     assert.deepEqual((await keeper.backup.create()).tables, { users: 3 });
 });

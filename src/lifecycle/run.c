@@ -154,6 +154,15 @@ static int send_run(struct bk__job *job, const struct room *room) {
     return 0;
 }
 
+/* A full disk must not keep a bot from starting: then this run is not recorded, and says so. */
+static void save_start(struct bk__job *job, struct room *room) {
+    if (room->recorded && bk__run_save(room->path, &room->record) < 0) {
+        room->recorded = false;
+        bk__job_log(job, "error", "This run is not recorded: %s", bk__error_text());
+        bk__error_clear();
+    }
+}
+
 static int start(struct bk__job *job, struct room *room) {
     bool held = false;
     bool other_lives = false;
@@ -162,11 +171,12 @@ static int start(struct bk__job *job, struct room *room) {
     if (code == 0) {
         code = judge_previous(job, room, held, &other_lives);
     }
-    room->recorded = !other_lives;
-    if (code == 0 && room->recorded) {
-        code = bk__run_save(room->path, &room->record);
+    if (code < 0) {
+        return code;
     }
-    return code == 0 ? send_run(job, room) : code;
+    room->recorded = !other_lives;
+    save_start(job, room);
+    return send_run(job, room);
 }
 
 int bk__run_start(struct bk__job *job) {

@@ -125,6 +125,21 @@ static void test_c_lifecycle__tools_read_and_leave_no_trace(void **state) {
     bk_close(tool);
 }
 
+/* A folder where the record should be: saving fails as on a full disk, and the bot starts. */
+static void test_c_lifecycle__a_record_that_fails_does_not_stop_the_bot(void **state) {
+    (void)state;
+    sandbox_write("bot.db.botkeep/run.json/x", "");
+    bk_keeper *k = open_keeper("true");
+    char *log = event(k, "log");
+    assert_non_null(log);
+    char *status = bk_call(k, "lifecycle.status", NULL);
+    assert_picked(status, "result.recorded", "false");
+    bk_free(status);
+    bk_free(log);
+    assert_int_equal(bk_shutdown(k, 1000), 0);
+    bk_close(k);
+}
+
 #define TEST(name)                                                                       \
     cmocka_unit_test_setup_teardown(test_c_lifecycle__##name, sandbox_setup,             \
                                     sandbox_teardown)
@@ -134,6 +149,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_killed_process_is_noticed),
         TEST(a_second_living_one_is_no_crash),
+        TEST(a_record_that_fails_does_not_stop_the_bot),
         TEST(tools_read_and_leave_no_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

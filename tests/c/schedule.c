@@ -1,0 +1,142 @@
+/*
+ * The schedule through the public ABI: automatic backups, health events on a change of level,
+ * nothing for tools. Due times and clocks that jump: tests/unit/core/schedule.c and plan.c.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <botkeep.h>
+#include <sqlite3.h>
+
+#include <sandbox.h>
+
+static bk_keeper *new_keeper(void) {
+    bk_keeper *k = bk_new();
+    assert_non_null(k);
+    assert_int_equal(bk_set(k, "database", sandbox_path("bot.db")), 0);
+    assert_int_equal(bk_set(k, "backup.dir", sandbox_path("backups")), 0);
+    assert_int_equal(bk_set(k, "env.file", ""), 0);
+    return k;
+}
+
+static void make_database(void) {
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(sandbox_path("bot.db"), &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "create table t(x);", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/* The next event of that name; others are passed over. The caller frees it. */
+static char *await(bk_keeper *k, const char *name) {
+    char start[64];
+    snprintf(start, sizeof start, "{\"event\":\"%s\"", name);
+    char *text = bk_next(k, 60000);
+    while (text && strncmp(text, start, strlen(start)) != 0) {
+        bk_free(text);
+        text = bk_next(k, 60000);
+    }
+    assert_non_null(text);
+    return text;
+}
+
+static void assert_picked(char *json, const char *path, const char *expected) {
+    char *value = bk_pick_text(json, path);
+    assert_non_null(value);
+    assert_string_equal(value, expected);
+    bk_free(value);
+}
+
+static void test_c_schedule__backups_come_by_themselves(void **state) {
+    (void)state;
+    make_database();
+    bk_keeper *k = new_keeper();
+    assert_int_equal(bk_set(k, "backup.every", "0.0001"), 0);
+    assert_int_equal(bk_open(k), 0);
+    for (int i = 0; i < 2; i++) {
+        char *event = await(k, "scheduled");
+        assert_picked(event, "operation", "backup.create");
+        assert_picked(event, "ok", "true");
+        assert_picked(event, "result.kind", "auto");
+        bk_free(event);
+    }
+    char *status = bk_call(k, "backup.status", NULL);
+    char *due = bk_pick_text(status, "result.next_due_at");
+    assert_non_null(due);
+    bk_free(due);
+    bk_free(status);
+    assert_int_equal(bk_close(k), 0);
+    assert_int_equal(access(sandbox_path("bot.db.botkeep/schedule.json"), F_OK), 0);
+}
+
+static void test_c_schedule__a_failed_backup_is_told(void **state) {
+    (void)state;
+    sandbox_write("bot.db",
+                  "this is no database, and long enough to be seen as none at all "
+                  "................................................................");
+    bk_keeper *k = new_keeper();
+    assert_int_equal(bk_set(k, "backup.every", "0.0001"), 0);
+    assert_int_equal(bk_open(k), 0);
+    char *log = await(k, "log");
+    while (!strstr(log, "The scheduled backup.create failed")) {
+        bk_free(log);
+        log = await(k, "log");
+    }
+    assert_picked(log, "level", "error");
+    bk_free(log);
+    char *event = await(k, "scheduled");
+    assert_picked(event, "ok", "false");
+    assert_picked(event, "error.code", "BK_ECORRUPT");
+    bk_free(event);
+    assert_int_equal(bk_close(k), 0);
+}
+
+static void test_c_schedule__health_is_told_when_it_changes(void **state) {
+    (void)state;
+    bk_keeper *k = new_keeper();
+    assert_int_equal(bk_set(k, "health.every", "0.01"), 0);
+    assert_int_equal(bk_open(k), 0);
+    char *event = await(k, "health");
+    assert_picked(event, "from", "unknown");
+    assert_picked(event, "to", "unhealthy");
+    assert_picked(event, "issues[0].code", "database_failed");
+    bk_free(event);
+    make_database();
+    event = await(k, "health");
+    assert_picked(event, "from", "unhealthy");
+    bk_free(event);
+    assert_int_equal(bk_close(k), 0);
+}
+
+static void test_c_schedule__tools_have_none(void **state) {
+    (void)state;
+    make_database();
+    bk_keeper *k = new_keeper();
+    assert_int_equal(bk_set(k, "backup.every", "0.0001"), 0);
+    assert_int_equal(bk_set(k, "run.track", "false"), 0);
+    assert_int_equal(bk_open(k), 0);
+    assert_null(bk_next(k, 700));
+    assert_string_equal(bk_last_error(), "");
+    assert_int_equal(bk_close(k), 0);
+    assert_int_not_equal(access(sandbox_path("bot.db.botkeep/schedule.json"), F_OK), 0);
+}
+
+#define TEST(name)                                                                       \
+    cmocka_unit_test_setup_teardown(test_c_schedule__##name, sandbox_setup,              \
+                                    sandbox_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(backups_come_by_themselves),
+        TEST(a_failed_backup_is_told),
+        TEST(health_is_told_when_it_changes),
+        TEST(tools_have_none),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

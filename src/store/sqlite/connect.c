@@ -93,9 +93,7 @@ static int configure(struct bk__link *link, enum bk__link_kind kind) {
     sqlite3 *db = link->db;
     int rc;
 
-    sqlite3_busy_handler(db, on_busy, link);
     bk__link_guard(link);
-    sqlite3_wal_autocheckpoint(db, 0);
     rc = sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     if (rc == SQLITE_OK) {
         rc = sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
@@ -109,6 +107,8 @@ static int configure(struct bk__link *link, enum bk__link_kind kind) {
 }
 
 void bk__link_guard(struct bk__link *link) {
+    sqlite3_busy_handler(link->db, on_busy, link);
+    sqlite3_wal_autocheckpoint(link->db, 0);
     sqlite3_progress_handler(link->db, OPERATIONS_BETWEEN_CHECKS, on_progress, link);
 }
 

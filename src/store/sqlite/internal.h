@@ -64,8 +64,8 @@ struct bk__link {
 int bk__link_open(struct bk__link *ret, struct bk__job *job, const char *path,
                   enum bk__link_kind kind);
 void bk__link_close(struct bk__link *link); /* {0} and a closed one are fine */
-void bk__link_guard(
-    struct bk__link *link); /* a cancelled job stops its statements (again) */
+/* Sets (again) what waits for locks, what a cancelled job stops, and that nothing checkpoints. */
+void bk__link_guard(struct bk__link *link);
 
 /*
  * The exclusive lock on the file itself, whatever is in it: SQLITE_BUSY at once when anyone has it

@@ -194,19 +194,23 @@ static int run_all(struct run *run, struct bk__script_error *ret_error) {
     return code;
 }
 
-/* What a script may have set on our connection. */
+/* What a script may have set on our connection must not reach what runs after it. */
 static void put_back(struct bk__link *link, bool keys, bool in_transaction) {
     sqlite3_set_authorizer(link->db, NULL, NULL);
-    sqlite3_wal_autocheckpoint(link->db, 0);
+    sqlite3_progress_handler(link->db, 0, NULL,
+                             NULL); /* also when the job is cancelled */
+    bk__link_exec(link, "PRAGMA query_only = OFF; PRAGMA writable_schema = OFF; "
+                        "PRAGMA ignore_check_constraints = OFF; "
+                        "PRAGMA legacy_alter_table = OFF; " BK__SMALL_CACHE);
     if (!in_transaction) {
-        sqlite3_progress_handler(link->db, 0, NULL, NULL);
         if (sqlite3_get_autocommit(link->db) == 0) {
             bk__link_exec(link, "ROLLBACK");
         }
+        bk__link_exec(link, "PRAGMA synchronous = FULL");
         bk__link_exec(link,
                       keys ? "PRAGMA foreign_keys = ON" : "PRAGMA foreign_keys = OFF");
-        bk__link_guard(link);
     }
+    bk__link_guard(link);
 }
 
 int bk__sqlite_script(struct bk__store *store, const char *sql, bool in_transaction,

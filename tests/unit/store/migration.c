@@ -215,6 +215,37 @@ static void test_store_script__outside_a_transaction(void **state) {
     assert_int_equal(migrate("INSERT INTO t VALUES(3)"), 0);
 }
 
+static void test_store_script__settings_of_one_do_not_reach_the_next(void **state) {
+    static const char *const settings =
+        "PRAGMA busy_timeout = 0; PRAGMA query_only = ON; PRAGMA wal_autocheckpoint = 7; "
+        "PRAGMA "
+        "writable_schema = ON; PRAGMA ignore_check_constraints = ON; PRAGMA cache_size = "
+        "100000";
+    (void)state;
+
+    prepare("CREATE TABLE t(a); PRAGMA synchronous = OFF; PRAGMA locking_mode = NORMAL");
+    assert_int_equal(number("SELECT synchronous AS n FROM pragma_synchronous"), 2);
+    prepare(settings);
+    assert_int_equal(number("SELECT cache_size AS n FROM pragma_cache_size"), -1024);
+    assert_int_equal(driver->query(store, "INSERT INTO t VALUES(1)", NULL, NULL), 0);
+    assert_int_equal(migrate(settings), 0);
+    assert_int_equal(migrate("INSERT INTO t VALUES(2)"), 0);
+    assert_int_equal(number("SELECT writable_schema AS n FROM pragma_writable_schema"),
+                     0);
+}
+
+/* A script's own busy_timeout must not take our waiting away. */
+static void test_store_script__waiting_survives_its_busy_timeout(void **state) {
+    pid_t child;
+    (void)state;
+
+    prepare("CREATE TABLE t(a); PRAGMA busy_timeout = 1");
+    child = storefile_start("lock", live);
+    storejob_cancel_at(0);
+    assert_int_equal(driver->begin(store), BK_ECANCELLED);
+    storefile_kill(child);
+}
+
 static void
 test_store_script__long_statements_are_quoted_between_characters(void **state) {
     char sql[1000];
@@ -391,6 +422,8 @@ int main(int argc, char **argv) {
         TEST(test_store_script__must_not_end_its_transaction),
         TEST(test_store_script__must_not_attach),
         TEST(test_store_script__outside_a_transaction),
+        TEST(test_store_script__settings_of_one_do_not_reach_the_next),
+        TEST(test_store_script__waiting_survives_its_busy_timeout),
         TEST(test_store_script__long_statements_are_quoted_between_characters),
         TEST(test_store_script__cancel_rolls_back),
         TEST(test_store_begin__takes_the_write_lock),

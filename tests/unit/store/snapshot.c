@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <signal.h>
 #include <cmocka.h>
@@ -310,6 +311,40 @@ test_store_snapshot__writers_of_a_rollback_database_go_on_after_it(void **state)
     sqlite3_close(bot);
 }
 
+/* Read-only media: nothing beside the database can be made or locked for writing. As another
+   user, because root may write everywhere. */
+static int snapshot_as_nobody(void) {
+    struct bk__image facts;
+    int status;
+    pid_t child = fork();
+
+    if (child == 0) {
+        if (geteuid() == 0 && (setegid(65534) != 0 || seteuid(65534) != 0)) {
+            _exit(99);
+        }
+        _exit(-snapshot(&facts));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return -WEXITSTATUS(status);
+}
+
+static void test_store_snapshot__of_what_may_only_be_read(void **state) {
+    (void)state;
+    assert_int_equal(mkdir(sandbox_path("media"), 0755), 0);
+    assert_int_equal(mkdir(sandbox_path("backups"), 0755), 0);
+    assert_int_equal(chmod(sandbox_path("%s", ""), 0755), 0);
+    assert_int_equal(chmod(sandbox_path("backups"), 0777), 0);
+    snprintf(live, sizeof(live), "%s", sandbox_path("media/bot.db"));
+    snprintf(image, sizeof(image), "%s", sandbox_path("backups/image.db"));
+    storefile_make(live, "CREATE TABLE t(a); INSERT INTO t VALUES(1), (2)");
+    assert_int_equal(chmod(live, 0444), 0);
+    assert_int_equal(chmod(sandbox_path("media"), 0555), 0);
+    assert_int_equal(snapshot_as_nobody(), 0);
+    assert_int_equal(chmod(sandbox_path("media"), 0755), 0);
+    assert_int_equal(storefile_read(image, "SELECT count(*) FROM t"), 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(int argc, char **argv) {
@@ -325,6 +360,7 @@ int main(int argc, char **argv) {
         TEST(test_store_snapshot__cancel_leaves_nothing),
         TEST(test_store_snapshot__wal_growth_is_bounded),
         TEST(test_store_snapshot__memory_does_not_grow_with_the_database),
+        TEST(test_store_snapshot__of_what_may_only_be_read),
         TEST(test_store_snapshot__writers_of_a_rollback_database_go_on_after_it),
     };
 

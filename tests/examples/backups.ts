@@ -1,6 +1,6 @@
 import { Keeper } from "botkeep";
 
-const keeper = await Keeper.open({ database: "bot.db", backupDir: "backups", backupKeep: 7 });
+const keeper = await Keeper.open({ database: "bot.db", backup_dir: "backups", backup_keep: 7 });
 await keeper.migrate.up();
 const job = keeper.backup.create({ note: "before the spring event" });
 job.onProgress((step) => console.log(step.phase, step.done, "of", step.total));

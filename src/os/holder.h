@@ -12,4 +12,8 @@
    thread; *ret_pid is then the first one found. Guest threads' own tables are not looked at. */
 bool bk__holder_find(dev_t dev, ino_t ino, pid_t *ret_pid);
 
+/* Whether that process still has a file open that once stood at this path (symbolic links
+   followed) and was deleted or replaced since. */
+bool bk__holder_of_deleted(pid_t pid, const char *path);
+
 #endif

@@ -603,7 +603,7 @@ export interface StoreProbeResult {
     journal_mode: string;
     /** SQLite's counter of schema changes. */
     schema_version: number;
-    /** Whether the path leads to the file that was read. */
+    /** Whether the path leads to the file that the bot has open. */
     same_file: boolean;
     /** How many tables it has, SQLite's own left out. */
     tables: number;

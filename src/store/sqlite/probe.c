@@ -4,12 +4,13 @@
  */
 #include <store/sqlite/internal.h>
 
-#include <string.h>
+#include <unistd.h>
 
 #include <base/json.h>
 #include <core/error.h>
 #include <os/clock.h>
 #include <os/file.h>
+#include <os/holder.h>
 
 #define DOING "cannot read"
 #define WAIT_MOST_MS 2000 /* an answer late is no answer for a health check */
@@ -54,6 +55,16 @@ static int measure(struct bk__link *link, struct numbers *n) {
     return rc;
 }
 
+/*
+ * Whether the bot, too, has the file at the path. Our own connection is new and cannot tell: who
+ * moved another file over the database leaves the bot with the old one, deleted and still open.
+ * The bot is this process, or the one that started the helper.
+ */
+static bool is_same_file(const struct numbers *n, const char *path) {
+    return n->moved == 0 && !bk__holder_of_deleted(getpid(), path) &&
+           !bk__holder_of_deleted(getppid(), path);
+}
+
 int bk__sqlite_probe(struct bk__store *store, struct json_object *ret_report) {
     struct bk__sqlite *sqlite = (struct bk__sqlite *)store;
     struct bk__link *link = &sqlite->link;
@@ -75,7 +86,7 @@ int bk__sqlite_probe(struct bk__store *store, struct json_object *ret_report) {
         !bk__json_add_int(ret_report, "pages", n.pages) ||
         !bk__json_add_text(ret_report, "journal_mode", n.journal_mode) ||
         !bk__json_add_int(ret_report, "schema_version", n.schema_version) ||
-        !bk__json_add_bool(ret_report, "same_file", n.moved == 0) ||
+        !bk__json_add_bool(ret_report, "same_file", is_same_file(&n, link->path)) ||
         !bk__json_add_int(ret_report, "tables", n.tables) ||
         !bk__json_add_int(ret_report, "response_ms", n.response_ms)) {
         return bk__fail_memory();

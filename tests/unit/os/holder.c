@@ -84,6 +84,24 @@ static void test_os_holder__knows_a_file_by_inode_not_by_name(void **state) {
     close(fd);
 }
 
+static void test_os_holder__tells_a_deleted_file_that_is_still_open(void **state) {
+    char path[1024];
+    int fd;
+
+    (void)state;
+    file_in_sandbox();
+    snprintf(path, sizeof path, "%s", sandbox_path("bot.db"));
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_false(bk__holder_of_deleted(getpid(), path));
+    assert_int_equal(unlink(path), 0);
+    assert_true(bk__holder_of_deleted(getpid(), path));
+    file_in_sandbox(); /* the new one does not hide the old one */
+    assert_true(bk__holder_of_deleted(getpid(), path));
+    assert_false(bk__holder_of_deleted(getpid(), sandbox_path("bot")));
+    close(fd);
+    assert_false(bk__holder_of_deleted(getpid(), path));
+}
+
 #define TEST(name)                                                                       \
     cmocka_unit_test_setup_teardown(test_os_holder__##name, sandbox_setup,               \
                                     sandbox_teardown)
@@ -94,6 +112,7 @@ int main(void) {
         TEST(finds_this_process),
         TEST(finds_another_process),
         TEST(knows_a_file_by_inode_not_by_name),
+        TEST(tells_a_deleted_file_that_is_still_open),
     };
 
     return cmocka_run_group_tests_name("os/holder", tests, NULL, NULL);

@@ -100,6 +100,30 @@ static void test_store_probe__notices_a_replaced_file(void **state) {
     assert_false(bk__json_bool(report, "same_file", true));
 }
 
+static void test_store_probe__notices_that_the_bot_has_an_older_file(void **state) {
+    char aside[1100];
+    sqlite3 *bot;
+    (void)state;
+
+    storefile_make(live, "CREATE TABLE a(x)");
+    bot = storefile_open(live);
+    assert_int_equal(storefile_int(bot, "SELECT count(*) FROM a"), 0);
+    snprintf(aside, sizeof(aside), "%s.aside", live);
+    storefile_copy(live, aside);
+    assert_int_equal(probe(), 0);
+    assert_true(bk__json_bool(report, "same_file", false));
+    bk__store_close(store);
+    store = NULL;
+    assert_int_equal(rename(aside, live), 0);
+    assert_int_equal(probe(), 0);
+    assert_false(bk__json_bool(report, "same_file", true));
+    sqlite3_close(bot);
+    bk__store_close(store);
+    store = NULL;
+    assert_int_equal(probe(), 0);
+    assert_true(bk__json_bool(report, "same_file", false));
+}
+
 static void test_store_probe__a_locked_database_is_busy_and_told(void **state) {
     pid_t child;
     (void)state;
@@ -120,6 +144,7 @@ int main(int argc, char **argv) {
         TEST(test_store_probe__figures),
         TEST(test_store_probe__makes_no_file),
         TEST(test_store_probe__notices_a_replaced_file),
+        TEST(test_store_probe__notices_that_the_bot_has_an_older_file),
         TEST(test_store_probe__a_locked_database_is_busy_and_told),
     };
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <base/text.h>
@@ -97,6 +98,14 @@ static int check_free(const char *path) {
 /* The file in which it is built: locked while it is, so that what a killed run left can be told
    from another process at work. The descriptor, or an error. */
 static int open_aside(const char *aside) {
+    struct stat info;
+    if (lstat(aside, &info) == 0 && !S_ISREG(info.st_mode)) {
+        return bk__fail(
+            BK_EINVAL,
+            "%s is in the way and no plain file. Nothing was restored. Remove "
+            "it, or choose another path.",
+            aside);
+    }
     int fd = bk__file_lock(aside, 0, NULL);
     if (fd == -EWOULDBLOCK) {
         return bk__fail(BK_EBUSY,
@@ -106,7 +115,7 @@ static int open_aside(const char *aside) {
     if (fd < 0) {
         return bk__fail_errno(fd, "cannot create", aside, NULL);
     }
-    if (ftruncate(fd, 0) != 0) {
+    if (fchmod(fd, 0600) != 0 || ftruncate(fd, 0) != 0) {
         int rc = bk__fail_errno(errno, "cannot write", aside, NULL);
         bk__file_close(fd);
         return rc;

@@ -1,7 +1,8 @@
 /*
  * For LD_PRELOAD: counts the calls that change a disk, and lets the n-th fail. FAULT_AT=n,
  * FAULT_HOW=once|stays|short, FAULT_ERRNO=number, FAULT_REPORT=a file of two numbers: calls
- * counted, faults fired. Writes to what is no regular file are let through. tests/fault/run sets it.
+ * counted, faults fired. Writes to what is no regular file are let through. FAULT_FREE=bytes is all
+ * the free space there is said to be. tests/fault/run sets it.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define API __attribute__((visibility("default")))
@@ -181,4 +183,14 @@ API int open64(const char *path, int flags, ...) {
     mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(rest, mode_t) : 0;
     va_end(rest);
     return (flags & O_CREAT) != 0 && is_fault(false) ? -1 : real(path, flags, mode);
+}
+
+API int statvfs(const char *path, struct statvfs *ret) {
+    REAL(int, statvfs, (const char *, struct statvfs *))
+    const char *said = getenv("FAULT_FREE");
+    int rc = real(path, ret);
+    if (rc == 0 && said != NULL) {
+        ret->f_bavail = (fsblkcnt_t)atol(said) / ret->f_frsize;
+    }
+    return rc;
 }

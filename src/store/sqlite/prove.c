@@ -273,7 +273,7 @@ static int report(struct proof *p, struct json_object *ret) {
 
 int bk__sqlite_prove(struct bk__job *job, const char *image_path,
                      struct json_object *ret_report) {
-    struct proof proof = {.reader = {.job = job, .phase = "check"}};
+    struct proof proof = {.reader = {.job = job, .phase = "prove"}};
     int code = read_header(&proof, image_path);
 
     if (code != 0) {

@@ -11,6 +11,9 @@ import { library as path } from "./locate.js";
 const TYPES: Record<Kind, string> =
     { int: "i32", double: "f64", text: "ptr", owned: "ptr", keeper: "ptr", void: "void" };
 
+/** A keeper goes in as a number of 64 bits: it is a small one, which Bun 1.1 mangles as a pointer. */
+const takesType = (kind: Kind): string => (kind === "keeper" ? "u64" : TYPES[kind]);
+
 type Call = (...args: unknown[]) => unknown;
 
 function read(pointer: unknown): string | null {
@@ -41,7 +44,7 @@ export interface WholeLibrary extends Library {
 
 function open(): WholeLibrary {
     const declared = Object.fromEntries(Object.entries(FUNCTIONS).map(([name, { returns, takes }]) =>
-        [name, { returns: TYPES[returns], args: takes.map((kind) => TYPES[kind]) }]));
+        [name, { returns: TYPES[returns], args: takes.map(takesType) }]));
     let symbols: Record<string, Call>;
     try {
         symbols = dlopen(path(), declared).symbols;

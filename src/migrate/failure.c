@@ -180,6 +180,10 @@ static void say_next(struct bk__buf *text, const struct bk__batch *b, enum state
         bk__buf_text(
             text, " Write the file so that it can run again (IF NOT EXISTS), then run: "
                   "botkeep migrate up");
+    } else if (strstr(b->error.why, "within a transaction")) {
+        bk__buf_text(text,
+                     " Put this statement into a file of its own that begins with -- "
+                     "migrate:up transaction:false, then run: botkeep migrate up");
     } else if (code == BK_EMIGRATION) {
         bk__buf_text(text, " Correct the file, then run: botkeep migrate up");
     } else {

@@ -93,6 +93,19 @@ static void test_migrate_failure__own_commit_is_refused(void **state) {
     }
 }
 
+static void test_migrate_failure__vacuum_is_told_its_place(void **state) {
+    (void)state;
+    used_database();
+    sandbox_write("migrations/0002_vacuum.sql", "VACUUM;");
+    box_run("migrate.up", NULL);
+    box_assert_failed("BK_EMIGRATION", "0002_vacuum.sql", "VACUUM", "transaction:false",
+                      "as before", NULL);
+    sandbox_write("migrations/0002_vacuum.sql", "PRAGMA journal_mode = WAL;");
+    box_run("migrate.up", NULL);
+    box_assert_failed("BK_EMIGRATION", "0002_vacuum.sql", "transaction:false", NULL);
+    assert_as_before();
+}
+
 static void test_migrate_failure__broken_foreign_key_is_refused(void **state) {
     (void)state;
     used_database();
@@ -357,6 +370,7 @@ int main(void) {
         TEST(statement_3_of_5_changes_nothing),
         TEST(corrected_file_needs_no_force),
         TEST(own_commit_is_refused),
+        TEST(vacuum_is_told_its_place),
         TEST(broken_foreign_key_is_refused),
         TEST(new_database_leaves_no_file),
         TEST(empty_file_stays_empty),

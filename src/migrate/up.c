@@ -98,9 +98,12 @@ static int find_fresh(struct bk__batch *b) {
     return rc;
 }
 
+/* What is there is not opened as if it might be made: SQLite would then take a full disk for a
+   file that may only be read. */
 static int open_store(struct bk__batch *b) {
     b->created = !bk__file_exists(b->database);
-    int rc = bk__store_open(&b->store, b->job, true);
+    bool empty = bk__file_size_of(b->database) <= 0;
+    int rc = bk__store_open(&b->store, b->job, empty);
     return rc == 0 ? find_fresh(b) : rc;
 }
 

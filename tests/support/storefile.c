@@ -149,6 +149,31 @@ static void write_for_ever(sqlite3 *db) {
     }
 }
 
+/* Two pages change in each transaction, and checkpoints of every kind run all the time. */
+static void transfer_for_ever(sqlite3 *db) {
+    static const char *const checkpoints[] = {"PASSIVE", "FULL", "RESTART", "TRUNCATE"};
+    char sql[300];
+
+    storefile_exec(db, "PRAGMA wal_autocheckpoint = 20");
+    sqlite3_busy_timeout(db, 0);
+    for (unsigned i = 0;; i++) {
+        snprintf(sql, sizeof(sql),
+                 "BEGIN IMMEDIATE; UPDATE account SET v = v - 1 WHERE id = %u; UPDATE "
+                 "account SET "
+                 "v = v + 1 WHERE id = %u; COMMIT",
+                 1 + i * 7919 % 3000, 1 + i * 104729 % 3000);
+        storefile_exec(db, sql);
+        if (i % 50 == 0) {
+            snprintf(sql, sizeof(sql), "PRAGMA wal_checkpoint(%s)",
+                     checkpoints[i / 50 % 4]);
+            sqlite3_exec(db, sql, NULL, NULL, NULL); /* readers may be in its way */
+        }
+        if (i == 100) {
+            say_ready();
+        }
+    }
+}
+
 void storefile_child(int argc, char **argv) {
     sqlite3 *db;
 
@@ -158,6 +183,9 @@ void storefile_child(int argc, char **argv) {
     db = storefile_open(argv[2]);
     if (strcmp(argv[1], "--child-write") == 0) {
         write_for_ever(db);
+    }
+    if (strcmp(argv[1], "--child-transfer") == 0) {
+        transfer_for_ever(db);
     }
     storefile_int(db, "SELECT count(*) FROM sqlite_schema");
     if (strcmp(argv[1], "--child-lock") == 0) {
@@ -193,6 +221,9 @@ pid_t storefile_start(const char *what, const char *path) {
 }
 
 void storefile_kill(pid_t child) {
+    int status = 0;
+
     kill(child, SIGKILL);
-    waitpid(child, NULL, 0);
+    waitpid(child, &status, 0);
+    need(WIFSIGNALED(status), "child", "it ended before it was killed");
 }

@@ -30,13 +30,20 @@ void storefile_write(const char *path, const char *bytes, size_t size);
 /*
  * A child process with its own SQLite that has the database open. "write": commits one row after
  * another into log(id INTEGER PRIMARY KEY, v) and counts them in counter(n), all in one
- * transaction each. "hold": reads once and keeps it open. "lock": holds a write transaction.
+ * transaction each. "transfer": moves one from account to account (STOREFILE_ACCOUNTS), so
+ * that their sum stays 0, and checkpoints in every way. "hold": reads once and keeps it open. "lock": holds a write transaction.
  * storefile_child() must be called first thing in main().
  */
 void storefile_child(int argc, char **argv);
 pid_t storefile_start(const char *what,
                       const char *path); /* returns once it is at work */
 void storefile_kill(pid_t child);
+
+#define STOREFILE_ACCOUNTS                                                               \
+    "CREATE TABLE account(id INTEGER PRIMARY KEY, v, pad); WITH n(i) AS (VALUES(1) "     \
+    "UNION ALL "                                                                         \
+    "SELECT i + 1 FROM n WHERE i < 3000) INSERT INTO account SELECT i, 0, "              \
+    "randomblob(3000) FROM n;"
 
 #define STOREFILE_LOG                                                                    \
     "CREATE TABLE log(id INTEGER PRIMARY KEY, v); CREATE TABLE counter(n);"              \

@@ -164,6 +164,31 @@ static void test_store_snapshot__prefix_beside_a_writer_rollback(void **state) {
     beside_a_writer("DELETE");
 }
 
+/* The read-ahead must never show a page from before or after the snapshot's instant. */
+static void
+test_store_snapshot__is_one_instant_beside_every_kind_of_checkpoint(void **state) {
+    int64_t changed = 0;
+    pid_t child;
+    (void)state;
+
+    storefile_make(live, "PRAGMA journal_mode = WAL;" STOREFILE_ACCOUNTS);
+    child = storefile_start("transfer", live);
+    for (int i = 0; i < 40; i++) {
+        struct bk__image facts;
+        int64_t now;
+
+        assert_int_equal(snapshot(&facts), 0);
+        assert_whole(image);
+        assert_int_equal(storefile_read(image, "SELECT sum(v) FROM account"), 0);
+        assert_int_equal(storefile_read(image, "SELECT count(*) FROM account"), 3000);
+        now = storefile_read(image, "SELECT sum(abs(v)) FROM account");
+        changed += i > 0 && now > 0;
+        unlink(image);
+    }
+    storefile_kill(child);
+    assert_true(changed >= 20);
+}
+
 static void
 test_store_snapshot__sees_what_is_only_in_the_wal_and_leaves_it_there(void **state) {
     struct bk__image facts;
@@ -353,6 +378,7 @@ int main(int argc, char **argv) {
         TEST(test_store_snapshot__leaves_out_the_page_of_the_locks),
         TEST(test_store_snapshot__prefix_beside_a_writer_wal),
         TEST(test_store_snapshot__prefix_beside_a_writer_rollback),
+        TEST(test_store_snapshot__is_one_instant_beside_every_kind_of_checkpoint),
         TEST(test_store_snapshot__sees_what_is_only_in_the_wal_and_leaves_it_there),
         TEST(test_store_snapshot__existing_target_is_refused_and_kept),
         TEST(test_store_snapshot__missing_folder_is_told),

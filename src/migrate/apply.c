@@ -126,8 +126,7 @@ static int end_transaction(struct bk__batch *b, int rc) {
     return rc;
 }
 
-/* ---- a run of ordinary migrations
- * ---------------------------------------------------------- */
+/* ---- a run of ordinary migrations ---- */
 
 static int run_one(struct bk__batch *b, const struct bk__migration *m, int attempt,
                    struct json_object *ran) {
@@ -176,8 +175,7 @@ static int piece_run(struct bk__batch *b, int attempt) {
     return rc;
 }
 
-/* ---- one transaction:false file
- * ------------------------------------------------------------ */
+/* ---- one transaction:false file ---- */
 
 /* Whether it is still the one to run, once the write lock is held. */
 static int claim(struct bk__batch *b, bool *ret_mine) {

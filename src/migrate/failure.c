@@ -74,8 +74,7 @@ static void in_transaction(struct bk__batch *b, const struct bk__attempt *log,
     }
 }
 
-/* ---- what to put back
- * ---------------------------------------------------------------------- */
+/* ---- what to put back ---- */
 
 /* The first statement of a file failed outside a transaction, so nothing of it is there.
  */
@@ -109,8 +108,7 @@ static bool remove_created(struct bk__batch *b) {
     return !bk__file_exists(b->database);
 }
 
-/* ---- the text
- * ------------------------------------------------------------------------------ */
+/* ---- the text ---- */
 
 static void say_where(struct bk__buf *text, const struct bk__batch *b) {
     const char *why = b->why ? b->why : "out of memory";
@@ -191,8 +189,7 @@ static void say_next(struct bk__buf *text, const struct bk__batch *b, enum state
     }
 }
 
-/* ---- the two ways in
- * ----------------------------------------------------------------------- */
+/* ---- the two ways in ---- */
 
 static void log_attempt(struct bk__batch *b, int code, enum state state) {
     struct bk__attempt attempt = {

@@ -128,8 +128,7 @@ int bk__history_prepare(struct bk__store *store) {
     return rc;
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------ */
+/* ---- reading ---- */
 
 void bk__history_free(struct bk__history *history) {
     for (size_t i = 0; i < history->count; i++) {
@@ -256,8 +255,7 @@ int bk__history_unfinished(struct bk__store *store, int64_t version,
     return rc;
 }
 
-/* ---- writing
- * ------------------------------------------------------------------------------ */
+/* ---- writing ---- */
 
 int bk__history_add(struct bk__store *store, const struct bk__migration *m,
                     const char *state, int64_t applied_ms, int64_t duration_ms) {

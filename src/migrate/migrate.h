@@ -20,8 +20,7 @@ struct json_object;
 #define BK__VERSION_MAX INT64_C(9007199254740991)
 #define BK__MIGRATION_LIMIT ((size_t)16 << 20)
 
-/* ---- files.c, section.c, checksum.c: the folder
- * ------------------------------------------ */
+/* ---- files.c, section.c, checksum.c: the folder ---- */
 
 struct bk__migration {
     int64_t version;
@@ -57,8 +56,7 @@ int bk__section_parse(struct bk__migration *m, const char *text, size_t size);
    lines and empty lines at the end. false: out of memory. */
 bool bk__checksum_text(const char *text, size_t size, char ret_hex[BK__SHA256_HEX]);
 
-/* ---- history.c: the tables in the database
- * ------------------------------------------------ */
+/* ---- history.c: the tables in the database ---- */
 
 /* One row of botkeep_migrations. */
 struct bk__applied {
@@ -122,8 +120,7 @@ void bk__unfinished_free(struct bk__unfinished *unfinished);
 int bk__history_unfinished(struct bk__store *store, int64_t version,
                            struct bk__unfinished *ret);
 
-/* ---- plan.c: files and history compared; pure
- * ---------------------------------------------- */
+/* ---- plan.c: files and history compared; pure ---- */
 
 struct bk__problem {
     const char
@@ -151,8 +148,7 @@ void bk__plan_free(struct bk__migration_plan *plan);
 /* 0, or BK_EMIGRATION with every problem's message as the error text. */
 int bk__plan_check(const struct bk__migration_plan *plan);
 
-/* ---- status.c: what the operations have in common
- * ------------------------------------------ */
+/* ---- status.c: what the operations have in common ---- */
 
 /* The folder: the argument "dir", else the option migrate.dir. */
 const char *bk__status_dir(struct bk__job *job);

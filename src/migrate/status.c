@@ -63,8 +63,7 @@ static void look_free(struct look *l) {
     bk__files_free(&l->files);
 }
 
-/* ---- the parts of the results
- * -------------------------------------------------------------- */
+/* ---- the parts of the results ---- */
 
 /* Keeps the object only when all went into it. */
 static struct json_object *whole(struct json_object *object, bool good) {
@@ -162,8 +161,7 @@ static bool put_plan(struct json_object *result, const struct bk__migration_plan
     return good && put_pending(result, plan) && put_problems(result, plan);
 }
 
-/* ---- the operations
- * ------------------------------------------------------------------------ */
+/* ---- the operations ---- */
 
 int bk__migrate_plan(struct bk__job *job) {
     struct look l = {0};

@@ -58,8 +58,7 @@ static void batch_free(struct bk__batch *b) {
     free(b->why);
 }
 
-/* ---- the result
- * --------------------------------------------------------------------------- */
+/* ---- the result ---- */
 
 static int finish(struct bk__batch *b) {
     struct json_object *result = bk__job_result(b->job);
@@ -83,8 +82,7 @@ static int nothing_to_do(struct bk__batch *b) {
     return finish(b);
 }
 
-/* ---- under the lock
- * ----------------------------------------------------------------------- */
+/* ---- under the lock ---- */
 
 /* Whether there is no table in it. A missing or empty file is opened as an empty
  * database. */
@@ -231,8 +229,7 @@ static int lock(struct bk__batch *b) {
     return fd;
 }
 
-/* ---- without a lock
- * ----------------------------------------------------------------------- */
+/* ---- without a lock ---- */
 
 static int read_arguments(struct bk__batch *b) {
     b->to = bk__job_int(b->job, "to", INT64_MAX);

@@ -112,8 +112,7 @@ static int64_t pack_fill(void *context, unsigned char *in, int64_t *ret_at) {
 }
 
 static int pack_work(void *state, struct bk__block *block) {
-    block->out_size =
-        bk__gzip_deflate(state, block->in, block->in_size, block->out, block->out_room);
+    block->out_size = bk__gzip_deflate(state, block->in, block->in_size, block->out);
     return block->out_size == 0;
 }
 
@@ -135,7 +134,7 @@ static int pack_blame(void *context, int64_t at, int why) {
 static int pack_run(struct pass *pass, const char *image, const char *archive) {
     const struct bk__pipeline plan = {.context = pass,
                                       .in_room = BK__GZIP_BLOCK,
-                                      .out_room = bk__gzip_room(),
+                                      .out_room = BK__GZIP_ROOM,
                                       .fill = pack_fill,
                                       .drain = pack_drain,
                                       .blame = pack_blame,
@@ -224,7 +223,7 @@ static int read_work(void *state, struct bk__block *block) {
 
 static int read_members(struct pass *pass) {
     const struct bk__pipeline plan = {.context = pass,
-                                      .in_room = bk__gzip_room(),
+                                      .in_room = BK__GZIP_ROOM,
                                       .out_room = BK__GZIP_BLOCK,
                                       .fill = read_fill,
                                       .drain = read_drain,

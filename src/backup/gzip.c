@@ -20,10 +20,6 @@ struct bk__gzip {
     struct libdeflate_decompressor *inflater;
 };
 
-size_t bk__gzip_room(void) {
-    return BK__GZIP_HEAD + libdeflate_deflate_compress_bound(NULL, BK__GZIP_BLOCK) + TAIL;
-}
-
 struct bk__gzip *bk__gzip_new(void) {
     struct bk__gzip *gzip = calloc(1, sizeof *gzip);
     if (gzip == NULL) {
@@ -62,12 +58,10 @@ static const unsigned char head_start[16] = {0x1f, 0x8b, 8, 4, 0,   0,   0, 0,
                                              4,    3,    8, 0, 'B', 'K', 4, 0};
 
 size_t bk__gzip_deflate(struct bk__gzip *gzip, const unsigned char *in, size_t in_size,
-                        unsigned char *out, size_t room) {
-    if (room < BK__GZIP_HEAD + TAIL) {
-        return 0;
-    }
-    size_t body = libdeflate_deflate_compress(
-        gzip->deflater, in, in_size, out + BK__GZIP_HEAD, room - BK__GZIP_HEAD - TAIL);
+                        unsigned char *out) {
+    size_t body =
+        libdeflate_deflate_compress(gzip->deflater, in, in_size, out + BK__GZIP_HEAD,
+                                    BK__GZIP_ROOM - BK__GZIP_HEAD - TAIL);
     if (body == 0) {
         return 0;
     }
@@ -98,7 +92,7 @@ size_t bk__gzip_member_size(const unsigned char head[BK__GZIP_HEAD]) {
         return 0;
     }
     size_t size = get_u32(head + 16);
-    return size > BK__GZIP_HEAD + TAIL && size <= bk__gzip_room() ? size : 0;
+    return size > BK__GZIP_HEAD + TAIL && size <= BK__GZIP_ROOM ? size : 0;
 }
 
 enum bk__gzip_why bk__gzip_inflate(struct bk__gzip *gzip, const unsigned char *in,

@@ -13,16 +13,19 @@
 #define BK__GZIP_HEAD 20 /* 10 fixed, 2 length of extra, 4 subfield head, 4 size */
 #define BK__GZIP_LEVEL 1
 
-size_t bk__gzip_room(void); /* bytes that one compressed member may take at most */
+/* Bytes of one compressed member, at most. Part of the format: readers believe no larger size, so it
+   must not depend on how well some version of a library packs. */
+#define BK__GZIP_ROOM (BK__GZIP_BLOCK + BK__GZIP_BLOCK / 64)
 
 /* A worker's own state. NULL: out of memory. */
 struct bk__gzip;
 struct bk__gzip *bk__gzip_new(void);
 void bk__gzip_free(struct bk__gzip *gzip); /* NULL is fine */
 
-/* One block into one member. The member's size, 0 only when room is less than bk__gzip_room(). */
+/* One block into one member of at most BK__GZIP_ROOM bytes. Its size, or 0: it does not fit, which
+   no block of at most BK__GZIP_BLOCK bytes does. */
 size_t bk__gzip_deflate(struct bk__gzip *gzip, const unsigned char *in, size_t in_size,
-                        unsigned char *out, size_t room);
+                        unsigned char *out);
 
 enum bk__gzip_why {
     BK__GZIP_FINE,

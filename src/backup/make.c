@@ -281,6 +281,22 @@ static int complete_facts(struct making *m) {
     return next_sequence(m);
 }
 
+/* What is published must be understood again: a note or a list of tables beyond all bounds is not. */
+static int check_text(const char *text) {
+    struct bk__manifest again;
+    char why[160] = "it is too long";
+    if (strlen(text) > BK__MANIFEST_LIMIT ||
+        !bk__manifest_parse(text, &again, why, sizeof why)) {
+        return bk__fail(BK_EINVAL,
+                        "The backup's manifest would not be readable: %s. No backup was "
+                        "made; the database and earlier backups are untouched. Shorten "
+                        "the note.",
+                        why);
+    }
+    bk__manifest_clear(&again);
+    return 0;
+}
+
 static int publish(struct making *m) {
     int rc = complete_facts(m);
     if (rc != 0) {
@@ -291,6 +307,9 @@ static int publish(struct making *m) {
     if (m->sheet == NULL || text == NULL) {
         rc = bk__fail_memory();
     } else {
+        rc = check_text(text);
+    }
+    if (rc == 0) {
         rc = bk__folder_write(m->sheet, text);
     }
     free(text);

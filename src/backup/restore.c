@@ -158,6 +158,23 @@ static int fill_result(struct run *run) {
     return ok ? 0 : bk__fail_memory();
 }
 
+/* A backup of one kind of store is nothing to another. */
+static int check_store(struct run *run) {
+    const char *database = bk__config_text(bk__job_config(run->job), BK__OPT_DATABASE);
+    const struct bk__store_driver *driver = bk__store_driver_for(database);
+    if (driver == NULL) {
+        return BK_EINVAL;
+    }
+    if (strcmp(driver->name, run->manifest->store) != 0) {
+        return bk__fail(BK_EUNSUPPORTED,
+                        "Backup %s holds a %s database, and the option database "
+                        "names a %s one. Nothing was changed. Restore it to a "
+                        "path instead (\"to\").",
+                        run->manifest->name, run->manifest->store, driver->name);
+    }
+    return 0;
+}
+
 static bool is_staged(const struct run *run) {
     return strcmp(run->mode, "staged") == 0;
 }
@@ -172,6 +189,9 @@ static int in_folder(struct run *run, struct bk__catalogue *catalogue, const cha
     rc = bk__catalogue_load(run->dir, catalogue);
     if (rc == 0) {
         rc = bk__catalogue_pick(catalogue, run->dir, name, &run->manifest);
+    }
+    if (rc == 0) {
+        rc = check_store(run);
     }
     if (rc != 0) {
         return rc;

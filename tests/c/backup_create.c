@@ -211,6 +211,22 @@ static void test_backup_create__waits_for_the_folder_and_says_who_has_it(void **
     box_create(NULL);
 }
 
+static void test_backup_create__a_note_beyond_all_bounds(void **state) {
+    size_t size = 100000;
+    char *args = malloc(size + 64);
+    (void)state;
+    assert_non_null(args);
+    box_database_with(ROWS_SMALL);
+    box_create(NULL);
+    int at = sprintf(args, "{\"note\":\"");
+    memset(args + at, 'n', size);
+    strcpy(args + at + size, "\"}");
+    box_run("backup.create", args);
+    box_assert_failed("BK_EINVAL", "note", NULL);
+    free(args);
+    box_assert_only(1);
+}
+
 /* ---- refused -------------------------------------------------------------------------------- */
 
 static void assert_refused(const char *code, const char *word) {
@@ -309,6 +325,7 @@ int main(int argc, char **argv) {
         TEST(cancelled_leaves_no_trace),
         TEST(a_killed_runs_leftovers_are_collected),
         TEST(waits_for_the_folder_and_says_who_has_it),
+        TEST(a_note_beyond_all_bounds),
         TEST(without_a_database),
         TEST(of_a_folder),
         TEST(of_zero_bytes),

@@ -114,6 +114,19 @@ static void test_backup_restore__spares_the_one_it_restores(void **state) {
     box_assert_number("result.total", 2);
 }
 
+static void test_backup_restore__of_another_kind_of_store_is_refused(void **state) {
+    (void)state;
+    box_database_with(ROWS_SMALL);
+    const char *name = box_create(NULL);
+    free(box_on(name,
+                "sed -i 's/\"store\":\"sqlite\"/\"store\":\"postgres\"/' '%s.json'"));
+    restore(name, "");
+    box_assert_failed("BK_EUNSUPPORTED", "postgres", "sqlite", NULL);
+    restore(name, ",\"mode\":\"staged\"");
+    box_assert_failed("BK_EUNSUPPORTED", "postgres", NULL);
+    box_assert_only(1);
+}
+
 /* ---- into another file ------------------------------------------------------------------------ */
 
 static void restore_to(const char *name, const char *path) {
@@ -357,6 +370,7 @@ int main(int argc, char **argv) {
         TEST(only_names_of_the_list),
         TEST(without_backups_nothing_is_made),
         TEST(spares_the_one_it_restores),
+        TEST(of_another_kind_of_store_is_refused),
         TEST(to_a_path_that_is_new),
         TEST(to_a_path_never_over_a_file),
         TEST(to_a_path_after_a_killed_try),

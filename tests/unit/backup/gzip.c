@@ -48,13 +48,12 @@ static struct bytes sample(size_t size) {
 static struct bytes packed(const struct bytes *in) {
     struct bytes out = {0};
     struct bk__gzip *gzip = bk__gzip_new();
-    unsigned char *room = malloc(bk__gzip_room());
+    unsigned char *room = malloc(BK__GZIP_ROOM);
     assert_true(gzip != NULL && room != NULL);
     for (size_t at = 0; at < in->size; at += BK__GZIP_BLOCK) {
         size_t left = in->size - at;
-        size_t size = bk__gzip_deflate(gzip, in->data + at,
-                                       left < BK__GZIP_BLOCK ? left : BK__GZIP_BLOCK,
-                                       room, bk__gzip_room());
+        size_t size = bk__gzip_deflate(
+            gzip, in->data + at, left < BK__GZIP_BLOCK ? left : BK__GZIP_BLOCK, room);
         assert_true(size > 0);
         assert_int_equal(bk__gzip_member_size(room), size);
         add(&out, room, size);
@@ -131,7 +130,7 @@ static void test_backup_gzip__noise_fits_the_room(void **state) {
         memcpy(in.data + i, &noise, 8);
     }
     struct bytes zipped = packed(&in);
-    assert_true(zipped.size <= bk__gzip_room());
+    assert_true(zipped.size <= BK__GZIP_ROOM);
     free(in.data);
     free(zipped.data);
 }

@@ -81,8 +81,8 @@ class Exit(Case):
         script = ('import signal, sqlite3, threading\n'
                   'c = sqlite3.connect(sys.argv[1], isolation_level=None); c.execute("BEGIN EXCLUSIVE")\n'
                   'job = keeper.backup.create()\n'
-                  'threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()\n'
-                  'try:\n job.result()\nexcept KeyboardInterrupt:\n print("interrupted")\nc.close()')
+                  'try:\n threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()\n'
+                  ' job.result()\nexcept KeyboardInterrupt:\n print("interrupted")\nc.close()')
         self.assertEqual(self.python(script), (0, 'interrupted\n', ''))
 
     def test_a_killed_run_is_noticed_by_the_next(self):

@@ -17,6 +17,7 @@ static struct bk__keeper *keeper;
 static struct bk__job *job;
 static int looks_left = -1;
 static bool deadly;
+static int64_t ahead, hurry;
 
 static const struct bk__operation operation = {.name = "store.test", .doc = ""};
 
@@ -28,7 +29,8 @@ static int64_t mono(void *context) {
         }
         __atomic_store_n(&job->cancel, true, __ATOMIC_RELEASE);
     }
-    return bk__clock_mono();
+    ahead += hurry;
+    return bk__clock_mono() + ahead;
 }
 
 static int64_t wall(void *context) {
@@ -47,6 +49,7 @@ struct bk__job *storejob_new(void) {
     static const struct bk__clock clock = {mono, wall, NULL};
 
     looks_left = -1;
+    ahead = hurry = 0;
     must(bk__keeper_new(&clock, &ticket));
     must(bk__keeper_get(ticket, &keeper));
     job = bk__job_make(keeper, &operation, NULL);
@@ -63,6 +66,10 @@ void storejob_free(void) {
 
 void storejob_set(const char *option, const char *value) {
     must(bk__config_set(bk__keeper_config(keeper), option, value));
+}
+
+void storejob_hurry(int ms) {
+    hurry = ms;
 }
 
 void storejob_kill_at(int looks) {

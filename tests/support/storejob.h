@@ -15,4 +15,7 @@ void storejob_set(const char *option, const char *value);
 void storejob_cancel_at(int looks);
 void storejob_kill_at(int looks); /* the same with SIGKILL for the whole process */
 
+/* From now on core's clock goes on by so much more at each look. */
+void storejob_hurry(int ms);
+
 #endif

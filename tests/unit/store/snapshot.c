@@ -291,6 +291,18 @@ static void test_store_snapshot__wal_growth_is_bounded(void **state) {
     assert_no_trace();
 }
 
+static void test_store_snapshot__time_is_bounded(void **state) {
+    struct bk__image facts;
+    (void)state;
+
+    storefile_make(live, "CREATE TABLE t(a); INSERT INTO t VALUES(zeroblob(9000000))");
+    storejob_set("snapshot.limit", "1000");
+    storejob_hurry(200);
+    assert_int_equal(snapshot(&facts), BK_EBUSY);
+    assert_non_null(strstr(bk__error_text(), "snapshot.limit"));
+    assert_no_trace();
+}
+
 static long resident_kb(void) {
     char line[200];
     long kb = 0;
@@ -385,6 +397,7 @@ int main(int argc, char **argv) {
         TEST(test_store_snapshot__full_disk_leaves_nothing),
         TEST(test_store_snapshot__cancel_leaves_nothing),
         TEST(test_store_snapshot__wal_growth_is_bounded),
+        TEST(test_store_snapshot__time_is_bounded),
         TEST(test_store_snapshot__memory_does_not_grow_with_the_database),
         TEST(test_store_snapshot__of_what_may_only_be_read),
         TEST(test_store_snapshot__writers_of_a_rollback_database_go_on_after_it),

@@ -138,8 +138,9 @@ static int flush_image(const char *path) {
     return rc == 0 ? 0 : bk__fail_errno(rc, "cannot flush to the disk", path, NULL);
 }
 
+/* Not BK_ECORRUPT: the database is not to blame, and must not be replaced because of it. */
 static int mismatch(const struct making *m, const char *what) {
-    return bk__fail(BK_ECORRUPT,
+    return bk__fail(BK_EIO,
                     "The new backup did not read back as it was written: %s. It was "
                     "thrown away; the database and earlier backups are untouched. "
                     "Look at the disk of %s.",
@@ -167,6 +168,9 @@ static int read_back(struct making *m, const struct bk__archive_facts *written) 
                                           .out_fd = -1,
                                           .database_bytes = m->facts.database_bytes};
     int rc = bk__archive_read(m->job, m->packed, m->facts.gzip, &sink, &found);
+    if (rc == BK_ECORRUPT) {
+        return mismatch(m, "its compressed data is damaged");
+    }
     if (rc != 0) {
         return rc;
     }
@@ -214,6 +218,14 @@ static int prove_and_pack(struct making *m) {
     }
     char *why = packed == 0 ? NULL : strdup(bk__error_text());
     rc = bk__proof_end(&proof);
+    if (rc == BK_ECORRUPT) {
+        rc = bk__fail(
+            rc,
+            "The database is damaged, so no backup was made of it and earlier ones "
+            "stay. Restore the newest good one with backup.restore. What was "
+            "found: %s",
+            proof.text != NULL ? proof.text : "out of memory");
+    }
     /* A damaged image is the cause, whatever else went wrong; but a failed packing of a sound
        image is told as it was. */
     if (rc == 0 && packed != 0) {

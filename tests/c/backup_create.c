@@ -227,6 +227,23 @@ static void test_backup_create__a_note_beyond_all_bounds(void **state) {
     box_assert_only(1);
 }
 
+/* Whole pages of noise in the middle: it opens, but its backup would be worth nothing. */
+static void test_backup_create__of_a_damaged_database(void **state) {
+    char command[512];
+    (void)state;
+    box_database_with(ROWS_BIG);
+    box_create(NULL);
+    box_do("PRAGMA wal_checkpoint(TRUNCATE)");
+    snprintf(
+        command, sizeof command,
+        "dd if=/dev/urandom of='%s' bs=4096 seek=20 count=30 conv=notrunc 2>/dev/null",
+        box_database());
+    free(box_shell(command));
+    box_run("backup.create", NULL);
+    box_assert_failed("BK_ECORRUPT", "The database is damaged", "backup.restore", NULL);
+    box_assert_only(1);
+}
+
 /* ---- refused -------------------------------------------------------------------------------- */
 
 static void assert_refused(const char *code, const char *word) {
@@ -325,6 +342,7 @@ int main(int argc, char **argv) {
         TEST(cancelled_leaves_no_trace),
         TEST(a_killed_runs_leftovers_are_collected),
         TEST(waits_for_the_folder_and_says_who_has_it),
+        TEST(of_a_damaged_database),
         TEST(a_note_beyond_all_bounds),
         TEST(without_a_database),
         TEST(of_a_folder),

@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <stdint.h>
 
-/* 0 or -errno. The stack is 512 KiB: SQLite and libdeflate fit. */
+/* 0 or -errno. The stack is 1 MiB: SQLite at its limits and libdeflate fit. */
 int bk__thread_start(pthread_t *ret, const char *name, void *(*entry)(void *), void *arg);
 
 /* A condition variable on CLOCK_MONOTONIC, and a wait until a monotonic millisecond (< 0: no end).

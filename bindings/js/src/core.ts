@@ -62,8 +62,9 @@ export class Core {
         return job;
     }
 
+    /** An error would mean that it has ended, and then there is nothing to ask for. */
     cancel(id: number): void {
-        check(this.platform.library, this.platform.library.bk_cancel(this.handle, id));
+        this.platform.library.bk_cancel(this.handle, id);
     }
 
     /** The first listener gets what came before it. Returns what removes it. */

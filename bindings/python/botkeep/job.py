@@ -10,7 +10,7 @@ from typing import (
 )
 
 from ._library import Handle
-from .errors import BotkeepError, StateError, from_code
+from .errors import BotkeepError, HandleError, NotFoundError, StateError, from_code
 
 T = TypeVar("T")
 
@@ -59,8 +59,12 @@ class Job(Generic[T]):
 
     def cancel(self) -> None:
         """Asks it to stop. It ends with CancelledError if it stopped, or with its result."""
-        if not self.done():
+        if self.done():
+            return
+        try:
             self._handle.call("bk_cancel", self.id)
+        except (NotFoundError, HandleError):
+            pass  # It has ended or is about to; its done event is on the way.
 
     def result(self, timeout: Optional[float] = None) -> T:
         """Waits in this thread for the result (seconds; None: for ever) or raises its error.

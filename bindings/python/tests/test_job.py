@@ -1,6 +1,7 @@
 """test_job.py: waiting, progress, cancelling, events, in threads and in asyncio. Where a job must
 still run, the test holds the database's lock, so that no test depends on time."""
 import asyncio
+import contextlib
 import threading
 
 from botkeep import BotkeepError, CancelledError, InvalidError, Job, NotFoundError, StateError
@@ -32,6 +33,18 @@ class Threads(Case):
                     job.result(60)
                 job.cancel()  # Too late, and no error.
             self.assertEqual(keeper.backup.list().result()['total'], 0)
+
+    def test_cancel_comes_too_late_but_before_the_done_event(self):
+        with self.keeper() as keeper:
+            job = keeper.backup.list()
+            with keeper._pump._lock:  # The thread cannot hand the event on.
+                with self.assertRaises(NotFoundError):
+                    while True:
+                        keeper._handle.call('bk_cancel', job.id)
+                self.assertFalse(job.done())
+                job.cancel()
+            with contextlib.suppress(CancelledError):
+                self.assertEqual(job.result(60)['total'], 0)
 
     def test_a_failure_is_raised_each_time_it_is_asked_for(self):
         with self.keeper() as keeper:

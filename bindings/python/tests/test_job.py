@@ -36,11 +36,14 @@ class Threads(Case):
 
     def test_cancel_comes_too_late_but_before_the_done_event(self):
         with self.keeper() as keeper:
-            job = keeper.backup.list()
-            with keeper._pump._lock:  # The thread cannot hand the event on.
+            keeper.backup.list().result(60)  # The thread has dealt with what opening brought.
+            pump, handle = keeper._pump, keeper._handle
+            with pump._lock:  # The thread takes the event, but cannot hand it on.
+                number = handle.call('bk_run', b'backup.list', None)
+                job = pump._jobs[number] = Job(handle, number, 'backup.list', keeper, pump)
                 with self.assertRaises(NotFoundError):
-                    while True:
-                        keeper._handle.call('bk_cancel', job.id)
+                    for _ in range(1000000):
+                        handle.call('bk_cancel', number)
                 self.assertFalse(job.done())
                 job.cancel()
             with contextlib.suppress(CancelledError):

@@ -64,6 +64,7 @@ class Threads(Case):
                 ('backup.list', {'limit': object()}, InvalidError), ('a\0b', {}, InvalidError),
                 ('backup.create', {'note': '\ud800'}, InvalidError),
                 ('backup.create', {'note': 'a\0b'}, InvalidError),
+                ('backup.restore', {'name': '\udcff'}, InvalidError),
             ]:
                 with self.subTest(operation=operation, args=args), self.assertRaises(kind):
                     keeper.run(operation, args)

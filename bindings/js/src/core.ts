@@ -53,9 +53,8 @@ export class Core {
     }
 
     run<T>(operation: string, args: Record<string, unknown> | undefined, keeper: unknown): Job<T> {
-        const json = args === undefined ? null : JSON.stringify(args);
-        const id = check(this.platform.library,
-            this.platform.library.bk_run(this.handle, text(operation, "the operation"), json));
+        const id = check(this.platform.library, this.platform.library.bk_run(this.handle,
+            text(operation, "the operation"), args === undefined ? null : jsonOf(args)));
         const job = new Job<T>(this, id, operation, keeper);
         this.jobs.set(id, job as Job<unknown>);
         this.watch?.busy(true);
@@ -74,6 +73,7 @@ export class Core {
         const kept = this.kept;
         this.kept = [];
         for (const event of kept) listener(event);
+        this.watch?.listen();
         if (this.closed) ended?.();
         return () => {
             this.listeners.delete(listener);
@@ -121,6 +121,14 @@ export class Core {
 
     private answer([code, message]: [number, string]): void {
         if (code < 0) throw new BotkeepError(codeOf(code), message);
+    }
+}
+
+function jsonOf(args: Record<string, unknown>): string {
+    try {
+        return JSON.stringify(args);
+    } catch (error) {
+        throw new BotkeepError("BK_EINVAL", `the arguments are no JSON: ${String(error)}. Nothing was started.`);
     }
 }
 

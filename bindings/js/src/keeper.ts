@@ -77,8 +77,9 @@ export class Keeper extends Namespaces implements AsyncDisposable {
      * ended, and closes. Rejects with BK_ECANCELLED when something had to be cut off.
      */
     async shutdown(graceMs = 30000): Promise<void> {
+        const grace = whole(graceMs, "graceMs");
         collected.unregister(this);
-        await this.core.shutdown(whole(graceMs, "graceMs"));
+        await this.core.shutdown(grace);
     }
 
     /** Gives the keeper up at once; running jobs are cancelled. May be repeated. */

@@ -77,6 +77,7 @@ check("job: wrong arguments throw at once", async (sandbox) => {
     await fails(() => keeper.run("backup.list", { limit: "x" }), "BK_EINVAL");
     await fails(() => keeper.run("a\0b"), "BK_EINVAL");
     await fails(() => keeper.run(7), "BK_EINVAL");
+    await fails(() => keeper.run("backup.list", { limit: 1n }), "BK_EINVAL");
     await fails(() => keeper.backup.create({ note: "a\0b" }), "BK_EINVAL");
 });
 
@@ -171,6 +172,13 @@ check("life: closed twice, and used after that", async (sandbox) => {
     await fails(() => keeper.healthNow(), "BK_EHANDLE");
     await fails(() => keeper.operation("x"), "BK_EHANDLE");
     await fails(() => keeper.shutdown(), "BK_EHANDLE");
+});
+
+check("life: a shutdown that is asked for wrongly changes nothing", async (sandbox) => {
+    const keeper = await sandbox.keeper();
+    await fails(() => keeper.shutdown(-1), "BK_EINVAL");
+    await fails(() => keeper.shutdown(0.5), "BK_EINVAL");
+    assert.equal((await keeper.backup.list()).total, 0);
 });
 
 check("life: asyncDispose ends the run cleanly; the next one says so", async (sandbox) => {

@@ -91,8 +91,9 @@ class Keeper(Namespaces):
     def shutdown(self, grace: float = 30.0) -> None:
         """Waits for running work at most `grace` seconds, makes the last backup, marks the run as
         cleanly ended, and closes. Raises CancelledError when something had to be cut off."""
+        grace_ms = milliseconds(grace, "grace")
         try:
-            self._handle.call("bk_shutdown", milliseconds(grace, "grace"))
+            self._handle.call("bk_shutdown", grace_ms)
             if self._pump is not None:
                 self._pump.leave()  # It still hands out the last events.
         finally:

@@ -82,6 +82,13 @@ class Life(Case):
             with self.assertRaises(HandleError):
                 call()
 
+    def test_a_shutdown_that_is_asked_for_wrongly_changes_nothing(self):
+        with self.keeper() as keeper:
+            for grace in (-1, float('nan'), 1e12, 'soon'):
+                with self.assertRaises(InvalidError):
+                    keeper.shutdown(grace)
+            self.assertEqual(keeper.backup.list().result()['total'], 0)
+
     def test_closing_inside_with_is_fine(self):
         with self.keeper() as keeper:
             keeper.close()

@@ -24,29 +24,35 @@ function inWorker(handle: Handle, graceMs: number | null): Promise<Answer> {
 
 /**
  * A stream of a pipe keeps Bun's process alive while it is read and has no unref(): it is read only
- * while jobs run. Else a timer which does not hold the process looks for events.
+ * while jobs run. Else, when somebody listens, a timer which does not hold the process looks for events.
  */
 function watch(handle: Handle, drain: () => void): Watch {
     const fd = check(library, library.bk_wakeup_fd(handle));
     let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+    let timer: ReturnType<typeof setInterval> | undefined;
     let over = false;
 
     async function read(mine: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
-        while (reader === mine) {
-            const { done } = await mine.read();
-            // What rang between two readers may have gone with the one before: look in any case.
+        for (let done = false; reader === mine && !done; ) {
+            // A pipe that cannot be read any more leaves the timer.
+            ({ done } = await mine.read().catch(() => ({ done: true })));
             drain();
-            if (done) break;
         }
+        if (reader === mine) reader = undefined;
     }
 
-    const timer = setInterval(() => void (reader ?? drain()), IDLE_MS);
-    timer.unref();
     drain();
     return {
+        listen() {
+            if (timer || over) return;
+            timer = setInterval(() => void (reader ?? drain()), IDLE_MS);
+            timer.unref();
+            drain();
+        },
         busy(yes) {
             if (yes && !reader && !over) {
                 reader = Bun.file(fd).stream().getReader();
+                // What rang between two readers may have gone with the one before.
                 drain();
                 if (reader) void read(reader);
             } else if (!yes && reader) {

@@ -11,6 +11,8 @@ export type Answer = [code: number, message: string];
 export interface Watch {
     /** Jobs are pending: the process must stay alive for them, and only for them. */
     busy(yes: boolean): void;
+    /** Somebody wants the events that are no job's own. */
+    listen(): void;
     stop(): void;
 }
 

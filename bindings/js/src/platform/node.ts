@@ -25,6 +25,7 @@ function watch(handle: Handle, drain: () => void): Watch {
     socket.unref();
     drain();
     return {
+        listen: () => {},
         busy: (yes) => void (yes ? socket.ref() : socket.unref()),
         stop: () => void socket.destroy(),
     };

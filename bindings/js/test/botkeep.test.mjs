@@ -16,7 +16,7 @@ function check(name, work) {
         try {
             await work(sandbox);
         } finally {
-            sandbox.remove();
+            await sandbox.remove();
         }
     });
 }

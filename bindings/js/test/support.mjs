@@ -82,9 +82,17 @@ export class Sandbox {
         });
     }
 
-    remove() {
+    /** Tries again: a closed keeper's threads may still be writing their last record. */
+    async remove() {
         for (const keeper of this.keepers) keeper.close();
-        fs.rmSync(this.dir, { recursive: true, force: true });
+        for (let left = 100; ; left--) {
+            try {
+                return fs.rmSync(this.dir, { recursive: true, force: true });
+            } catch (error) {
+                if (left === 0) throw error;
+                await ticks(10);
+            }
+        }
     }
 }
 

@@ -53,7 +53,10 @@ static int check_space(const struct making *m) {
         return bk__fail_memory();
     }
     int rc = m->store->driver->probe(m->store, report);
-    if (rc == 0) {
+    if (rc == BK_EBUSY) {
+        /* The probe gives up soon; the snapshot waits for a writer as long as busy.wait says. */
+        rc = 0;
+    } else if (rc == 0) {
         int64_t bytes =
             bk__json_int(report, "pages", 0) * bk__json_int(report, "page_size", 0);
         bool gzip = wants_gzip(m->request, bytes);

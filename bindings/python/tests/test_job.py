@@ -23,6 +23,14 @@ class Threads(Case):
             self.assertEqual(job.result(0), result)
             self.assertIn('backup.create done', repr(job))
 
+    def test_a_backup_waits_for_a_writer_longer_than_a_health_check_would(self):
+        with self.locked() as release, self.keeper() as keeper:
+            job = keeper.backup.create()
+            with self.assertRaises(TimeoutError):
+                job.result(2.5)
+            release()
+            self.assertEqual(job.result(60)['tables'], {'users': 3})
+
     def test_cancel(self):
         with self.locked(), self.keeper() as keeper:
             running, waiting = keeper.backup.create(), keeper.backup.create()

@@ -197,7 +197,7 @@ def write_latency(folder, table, rounds):
 def memory(folder, table, label):
     """In a process of its own: the peak over the host's memory before the library was opened."""
     script = (f"import sys; sys.path[:0] = {[os.path.dirname(__file__), sys.path[0]]!r}\n"
-              "import run as bench\nfrom measure import reset_peak, status_kb\nimport botkeep, asyncio\n"
+              "import run as bench\nfrom measure import reset_peak, status_kb\n"
               "reset_peak(); before = status_kb('VmRSS')\n"
               f"with bench.keeper_on({folder!r}) as keeper:\n"
               "    made = keeper.backup.create(compress='gzip').result()\n"

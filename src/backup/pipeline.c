@@ -65,6 +65,7 @@ static struct slot *take(struct ring *ring) {
 static void *work_on(void *arg) {
     struct worker *worker = arg;
     struct ring *ring = worker->ring;
+    bk__thread_give_way();
     pthread_mutex_lock(&ring->lock);
     while (!ring->quit) {
         struct slot *slot = take(ring);

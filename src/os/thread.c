@@ -131,3 +131,12 @@ int bk__cpu_count(void) {
     }
     return sysconf(_SC_NPROCESSORS_ONLN) > 0 ? (int)sysconf(_SC_NPROCESSORS_ONLN) : 1;
 }
+
+void bk__thread_give_way(void) {
+    const struct sched_param none = {.sched_priority = 0};
+
+    /* Idle, not merely nice: a nice thread still ends its time slice before the host's thread
+       that wakes up gets a processor, which is a millisecond of a commit. Where the system
+       refuses, the work is done all the same. */
+    (void)sched_setscheduler(0, SCHED_IDLE, &none);
+}

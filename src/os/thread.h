@@ -11,6 +11,10 @@
 /* 0 or -errno. The stack is 1 MiB: SQLite at its limits and libdeflate fit. */
 int bk__thread_start(pthread_t *ret, const char *name, void *(*entry)(void *), void *arg);
 
+/* The calling thread gives way to every other one of the process from now on, for good: for work
+   that fills a processor and holds no lock the host may want. */
+void bk__thread_give_way(void);
+
 /* A condition variable on CLOCK_MONOTONIC, and a wait until a monotonic millisecond (< 0: no end).
    Returns 0 or ETIMEDOUT. */
 int bk__cond_init(pthread_cond_t *cond);

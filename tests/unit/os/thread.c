@@ -199,6 +199,27 @@ static void test_os_thread__counts_the_processors_it_may_use(void **state) {
     assert_int_equal(count, 1);
 }
 
+static void *give_way(void *policies) {
+    int *policy = policies;
+
+    policy[0] = sched_getscheduler(0);
+    bk__thread_give_way();
+    policy[1] = sched_getscheduler(0);
+    return NULL;
+}
+
+static void test_os_thread__gives_way_alone(void **state) {
+    int policy[2] = {-1, -1};
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(bk__thread_start(&thread, "meek", give_way, policy), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(policy[0], sched_getscheduler(0));
+    assert_int_equal(policy[1], SCHED_IDLE);
+    assert_int_not_equal(sched_getscheduler(0), SCHED_IDLE);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_os_thread__blocks_what_is_asynchronous),
@@ -207,6 +228,7 @@ int main(void) {
         cmocka_unit_test(test_os_thread__has_its_name_and_stack),
         cmocka_unit_test(test_os_thread__cond_wakes_with_and_without_an_end),
         cmocka_unit_test(test_os_thread__cond_ends_at_its_monotonic_time),
+        cmocka_unit_test(test_os_thread__gives_way_alone),
         cmocka_unit_test(test_os_thread__counts_the_processors_it_may_use),
     };
 

@@ -23,8 +23,25 @@
 /* A day and an hour: a daily backup that is merely late is no finding. */
 #define STALE_MS (25 * 3600000LL)
 
-static bool ends_the_run(int error) {
-    return error == BK_ECANCELLED || error == BK_ENOMEM;
+/* What is asked of another room, and the finding when it cannot answer. */
+struct question {
+    const char *operation;
+    struct bk__advice advice;
+    const char *said; /* before the room's own words */
+};
+
+/* Asks. *ret_result is NULL when the room failed, which is a finding, not an error: that comes
+   only when the job itself must end. */
+static int ask(struct bk__job *job, struct bk__findings *findings,
+               const struct question *question, struct json_object **ret_result) {
+    int error = bk__job_call(job, question->operation, NULL, ret_result);
+    char why[1024];
+    if (error == 0 || error == BK_ECANCELLED || error == BK_ENOMEM) {
+        return error;
+    }
+    *ret_result = NULL;
+    snprintf(why, sizeof why, "%s", bk__error_text());
+    return bk__find(findings, question->advice, "%s: %s", question->said, why);
 }
 
 static int judge_isolation(struct bk__job *job, struct bk__findings *findings) {
@@ -46,19 +63,15 @@ int bk__doctor_database(struct bk__job *job, struct bk__findings *findings) {
                                             "Set the option database, or DATABASE_PATH."},
                         "No database is set, so nothing is kept safe.");
     }
+    static const struct question question = {
+        "store.probe",
+        {"database_failed", BK__PROBLEM,
+         "See docs/guide/restore.md for what to do next."},
+        "The database cannot be read"};
     struct json_object *report = NULL;
-    int error = bk__job_call(job, "store.probe", NULL, &report);
-    if (ends_the_run(error)) {
+    int error = ask(job, findings, &question, &report);
+    if (error || !report) {
         return error;
-    }
-    if (error) {
-        char why[1024];
-        snprintf(why, sizeof why, "%s", bk__error_text());
-        return bk__find(
-            findings,
-            (struct bk__advice){"database_failed", BK__PROBLEM,
-                                "See docs/guide/restore.md for what to do next."},
-            "The database cannot be read: %s", why);
     }
     error = bk__find(findings, (struct bk__advice){"database", BK__OK, ""},
                      "The database answers (%lld bytes, journal mode %s).",
@@ -92,19 +105,14 @@ static int judge_newest(struct bk__job *job, struct bk__findings *findings,
 }
 
 int bk__doctor_backups(struct bk__job *job, struct bk__findings *findings) {
+    static const struct question question = {
+        "backup.status",
+        {"backup_dir", BK__PROBLEM, "Set backup.dir to a folder this user may write."},
+        "The backup folder cannot be used"};
     struct json_object *status = NULL;
-    int error = bk__job_call(job, "backup.status", NULL, &status);
-    if (ends_the_run(error)) {
+    int error = ask(job, findings, &question, &status);
+    if (error || !status) {
         return error;
-    }
-    if (error) {
-        char why[1024];
-        snprintf(why, sizeof why, "%s", bk__error_text());
-        return bk__find(
-            findings,
-            (struct bk__advice){"backup_dir", BK__PROBLEM,
-                                "Set backup.dir to a folder this user may write."},
-            "The backup folder cannot be used: %s", why);
     }
     error = judge_newest(job, findings, status);
     struct json_object *failure = bk__json_member(status, "last_failure");
@@ -276,18 +284,14 @@ int bk__doctor_migrations(struct bk__job *job, struct bk__findings *findings) {
         !*bk__config_text(config, BK__OPT_DATABASE)) {
         return 0;
     }
+    static const struct question question = {
+        "migrate.plan",
+        {"migrations_failed", BK__PROBLEM, "Run: botkeep migrate plan"},
+        "The migrations cannot be read"};
     struct json_object *plan = NULL;
-    int error = bk__job_call(job, "migrate.plan", NULL, &plan);
-    if (ends_the_run(error)) {
+    int error = ask(job, findings, &question, &plan);
+    if (error || !plan) {
         return error;
-    }
-    if (error) {
-        char why[1024];
-        snprintf(why, sizeof why, "%s", bk__error_text());
-        return bk__find(findings,
-                        (struct bk__advice){"migrations_failed", BK__PROBLEM,
-                                            "Run: botkeep migrate plan"},
-                        "The migrations cannot be read: %s", why);
     }
     error = judge_plan(findings, plan);
     json_object_put(plan);

@@ -15,15 +15,6 @@
 const char *const bk__kinds[] = {"manual",      "auto",          "startup", "shutdown",
                                  "pre_restore", "pre_migration", NULL};
 
-bool bk__kind_known(const char *kind) {
-    for (size_t i = 0; bk__kinds[i] != NULL; i++) {
-        if (strcmp(bk__kinds[i], kind) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 void bk__name_make(char out[BK__NAME_SIZE], const char *kind, int64_t unix_ms, int nth,
                    bool gzip) {
     char stamp[BK__STAMP_SIZE];

@@ -15,8 +15,6 @@
 
 extern const char *const bk__kinds[]; /* "manual" "auto" ...; ends with NULL */
 
-bool bk__kind_known(const char *kind);
-
 /* The archive's name; nth counts from 1 within one second, and 1 adds nothing. */
 void bk__name_make(char out[BK__NAME_SIZE], const char *kind, int64_t unix_ms, int nth,
                    bool gzip);

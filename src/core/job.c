@@ -72,10 +72,6 @@ bool bk__job_bool(struct bk__job *job, const char *name, bool fallback) {
     return bk__json_bool(job->args, name, fallback);
 }
 
-bool bk__job_has(struct bk__job *job, const char *name) {
-    return bk__json_member(job->args, name) != NULL;
-}
-
 const char *bk__job_operation(struct bk__job *job) {
     return job->operation->name;
 }

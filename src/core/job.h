@@ -17,7 +17,6 @@ struct json_object;
 const char *bk__job_text(struct bk__job *job, const char *name); /* NULL: absent */
 int64_t bk__job_int(struct bk__job *job, const char *name, int64_t fallback);
 bool bk__job_bool(struct bk__job *job, const char *name, bool fallback);
-bool bk__job_has(struct bk__job *job, const char *name);
 
 /* The operation's name and all its arguments as one object; both belong to the job. The relay to
    the helper program and the event queue read them. */

@@ -46,10 +46,11 @@ static int ask(struct bk__job *job, struct bk__findings *findings,
 
 static int judge_isolation(struct bk__job *job, struct bk__findings *findings) {
     const char *mode = bk__keeper_isolation(bk__job_keeper(job));
+    const char *why = bk__keeper_isolation_why(bk__job_keeper(job));
     if (strcmp(mode, "process") == 0) {
-        return bk__find(
-            findings, (struct bk__advice){"isolation_process", BK__NOTE, ""},
-            "This machine refuses guest threads; a helper process touches the database.");
+        return bk__find(findings, (struct bk__advice){"isolation_process", BK__NOTE, ""},
+                        "A helper process touches the database%s%s.", *why ? "; " : "",
+                        why);
     }
     return bk__find(findings, (struct bk__advice){"isolation", BK__OK, ""},
                     "The database is touched safely (%s).", mode);

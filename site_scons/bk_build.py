@@ -18,7 +18,7 @@ PROFILES = {
 }
 WARNINGS = ('-Wall -Wextra -Wshadow -Wconversion -Wvla -Wmissing-prototypes '
             '-Wstrict-prototypes -Werror').split()
-STATIC = ['sqlite3', 'json-c', 'deflate', 'z', 'crypto']
+STATIC = ['sqlite3', 'json-c', 'deflate', 'z', 'zstd', 'sodium', 'hiredis', 'crypto']
 MAP = 'src/api/botkeep.map'
 
 

@@ -281,9 +281,9 @@ static int read_plain(struct pass *pass, unsigned char *piece, size_t room) {
     return rc;
 }
 
-static int read_any(struct pass *pass, bool gzip) {
+static int read_any(struct pass *pass, const struct bk__form *form) {
     unsigned char piece[65536];
-    if (!gzip) {
+    if (form->compression == BK__PLAIN) {
         return read_plain(pass, piece, sizeof piece);
     }
     int64_t got = bk__file_pread(pass->in_fd, piece, BK__GZIP_HEAD, 0);
@@ -294,7 +294,7 @@ static int read_any(struct pass *pass, bool gzip) {
     return ours ? read_members(pass) : read_foreign(pass);
 }
 
-int bk__archive_read(struct bk__job *job, const char *path, bool gzip,
+int bk__archive_read(struct bk__job *job, const char *path, const struct bk__form *form,
                      const struct bk__archive_sink *sink, struct bk__archive_facts *ret) {
     struct pass pass = {.job = job,
                         .sink = sink,
@@ -303,7 +303,7 @@ int bk__archive_read(struct bk__job *job, const char *path, bool gzip,
                         .in_fd = -1};
     int rc = pass_open(&pass, path);
     if (rc == 0) {
-        rc = read_any(&pass, gzip);
+        rc = read_any(&pass, form);
     }
     if (rc == 0) {
         ret->bytes = pass.in_bytes;
@@ -340,6 +340,6 @@ int bk__archive_check(struct bk__job *job, const char *path,
     struct bk__archive_facts found = {0};
     sink.what = manifest->name;
     sink.database_bytes = manifest->database_bytes;
-    int rc = bk__archive_read(job, path, manifest->gzip, &sink, &found);
+    int rc = bk__archive_read(job, path, &manifest->form, &sink, &found);
     return rc != 0 ? rc : compare(&found, manifest);
 }

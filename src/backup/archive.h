@@ -11,6 +11,7 @@
 #include <base/hash.h>
 
 struct bk__job;
+struct bk__form;
 struct bk__manifest;
 
 /* What the bytes of an archive are. */
@@ -35,7 +36,7 @@ struct bk__archive_sink {
 };
 
 /* Reads an archive from its file to the end. BK_ECORRUPT names the place. */
-int bk__archive_read(struct bk__job *job, const char *path, bool gzip,
+int bk__archive_read(struct bk__job *job, const char *path, const struct bk__form *form,
                      const struct bk__archive_sink *sink, struct bk__archive_facts *ret);
 
 /* The same, and every fact must be what the manifest says: BK_ECORRUPT otherwise. sink->what and

@@ -38,11 +38,12 @@ struct making {
     int64_t began, snapped; /* monotonic */
 };
 
-static bool wants_gzip(const struct bk__make *request, int64_t bytes) {
-    if (strcmp(request->compress, "auto") == 0) {
-        return bytes > SMALL;
+static enum bk__compression chosen(const struct bk__make *request, int64_t bytes) {
+    enum bk__compression choice = BK__PLAIN;
+    if (!bk__compression_parse(request->compress, &choice)) { /* "auto" */
+        choice = bytes > SMALL ? BK__GZIP : BK__PLAIN;
     }
-    return strcmp(request->compress, "gzip") == 0;
+    return choice;
 }
 
 /* The snapshot's size, and half of it again for a compressed archive; what turns out to be worse
@@ -59,8 +60,8 @@ static int check_space(const struct making *m) {
     } else if (rc == 0) {
         int64_t bytes =
             bk__json_int(report, "pages", 0) * bk__json_int(report, "page_size", 0);
-        bool gzip = wants_gzip(m->request, bytes);
-        rc = bk__folder_space(m->folder->path, bytes + (gzip ? bytes / 2 : 0) + SLACK,
+        bool packs = chosen(m->request, bytes) != BK__PLAIN;
+        rc = bk__folder_space(m->folder->path, bytes + (packs ? bytes / 2 : 0) + SLACK,
                               "a backup");
     }
     json_object_put(report);
@@ -74,7 +75,9 @@ static int snapshot(struct making *m) {
     char name[BK__NAME_SIZE];
     m->began = bk__job_mono(m->job);
     m->facts.created_ms = bk__job_wall(m->job);
-    bk__name_make(name, m->request->kind, m->facts.created_ms, 1, false);
+    snprintf(m->facts.form.content, sizeof m->facts.form.content, "%s",
+             m->store->driver->content);
+    bk__name_make(name, m->request->kind, m->facts.created_ms, 1, &m->facts.form);
     m->scratch = bk__folder_temp(m->folder, name, "");
     if (m->scratch == NULL) {
         return BK_ENOMEM;
@@ -88,38 +91,41 @@ static int snapshot(struct making *m) {
     m->facts.database_bytes = image.bytes;
     m->facts.pages = image.pages;
     m->facts.page_size = image.page_size;
-    m->facts.gzip = wants_gzip(m->request, image.bytes);
+    m->facts.form.compression = chosen(m->request, image.bytes);
     return 0;
 }
 
-static bool name_is_free(const struct making *m, const char *name, bool *ret_free) {
-    char sheet[BK__NAME_SIZE + 8];
-    snprintf(sheet, sizeof sheet, "%s.json", name);
-    char *archive = bk__folder_file(m->folder, name);
-    char *manifest = bk__folder_file(m->folder, sheet);
-    bool known = archive != NULL && manifest != NULL;
-    *ret_free = known && !bk__file_exists(archive) && !bk__file_exists(manifest);
-    free(archive);
-    free(manifest);
-    return known;
+static bool is_taken(const char *stem, char *const *names, size_t count) {
+    size_t size = strlen(stem);
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(names[i], stem, size) == 0 && names[i][size] == '.') {
+            return true;
+        }
+    }
+    return false;
 }
 
-/* The archive's name: free of both of its forms, so that .db and .db.gz never share a stem. */
+/* The archive's name: nothing else may have its stem, in whatever form, because a stem names one
+   backup. */
 static int choose_name(struct making *m) {
     struct bk__manifest *facts = &m->facts;
-    for (int nth = 1; nth < MOST_IN_A_SECOND; nth++) {
-        char other[BK__NAME_SIZE];
-        bool free_one = false;
-        bool free_two = false;
-        bk__name_make(facts->name, m->request->kind, facts->created_ms, nth, facts->gzip);
-        bk__name_make(other, m->request->kind, facts->created_ms, nth, !facts->gzip);
-        if (!name_is_free(m, facts->name, &free_one) ||
-            !name_is_free(m, other, &free_two)) {
-            return BK_ENOMEM;
-        }
-        if (free_one && free_two) {
-            return 0;
-        }
+    char stem[BK__NAME_SIZE];
+    char **names = NULL;
+    size_t count = 0;
+    bool taken = true;
+    int rc = bk__file_list(m->folder->path, &names, &count);
+    if (rc != 0) {
+        return bk__fail_errno(rc, "cannot list", m->folder->path, NULL);
+    }
+    for (int nth = 1; taken && nth < MOST_IN_A_SECOND; nth++) {
+        bk__name_make(facts->name, m->request->kind, facts->created_ms, nth,
+                      &facts->form);
+        bk__name_stem(facts->name, stem);
+        taken = is_taken(stem, names, count);
+    }
+    bk__file_list_free(names, count);
+    if (!taken) {
+        return 0;
     }
     return bk__fail(BK_EBUSY,
                     "There is no free name left for this second in %s. No backup was "
@@ -152,7 +158,7 @@ static int mismatch(const struct making *m, const char *what) {
 
 /* Writes the archive's bytes to the disk and keeps what they should be. */
 static int pack(struct making *m, struct bk__archive_facts *ret) {
-    if (!m->facts.gzip) {
+    if (m->facts.form.compression == BK__PLAIN) {
         m->packed = m->scratch;
         return flush_image(m->scratch);
     }
@@ -170,7 +176,7 @@ static int read_back(struct making *m, const struct bk__archive_facts *written) 
                                           .what = m->facts.name,
                                           .out_fd = -1,
                                           .database_bytes = m->facts.database_bytes};
-    int rc = bk__archive_read(m->job, m->packed, m->facts.gzip, &sink, &found);
+    int rc = bk__archive_read(m->job, m->packed, &m->facts.form, &sink, &found);
     if (rc == BK_ECORRUPT) {
         return mismatch(m, "its compressed data is damaged");
     }
@@ -180,7 +186,7 @@ static int read_back(struct making *m, const struct bk__archive_facts *written) 
     if (found.database_bytes != m->facts.database_bytes) {
         return mismatch(m, "its size changed");
     }
-    if (m->facts.gzip &&
+    if (m->facts.form.compression != BK__PLAIN &&
         (strcmp(found.sha256, written->sha256) != 0 || found.bytes != written->bytes ||
          strcmp(found.archive_sha256, written->archive_sha256) != 0)) {
         return mismatch(m, "its SHA-256 changed");

@@ -33,16 +33,17 @@ static bool add_stamp(struct json_object *object, const char *name, int64_t unix
 }
 
 static bool show_brief(struct json_object *to, const struct bk__manifest *m) {
-    bool ok = bk__json_add_text(to, "name", m->name) &&
-              bk__json_add_text(to, "kind", m->kind) &&
-              add_stamp(to, "created_at", m->created_ms) &&
-              bk__json_add_int(to, "bytes", m->bytes) &&
-              bk__json_add_int(to, "database_bytes", m->database_bytes) &&
-              bk__json_add_text(to, "compression", m->gzip ? "gzip" : "none") &&
-              bk__json_add_text(to, "sha256", m->sha256) &&
-              bk__json_add_bool(to, "verified", m->verified) &&
-              add_stamp(to, "verified_at", m->verified_ms) &&
-              bk__json_add_int(to, "sequence", m->sequence);
+    bool ok =
+        bk__json_add_text(to, "name", m->name) &&
+        bk__json_add_text(to, "kind", m->kind) &&
+        add_stamp(to, "created_at", m->created_ms) &&
+        bk__json_add_int(to, "bytes", m->bytes) &&
+        bk__json_add_int(to, "database_bytes", m->database_bytes) &&
+        bk__json_add_text(to, "compression", bk__compressions[m->form.compression]) &&
+        bk__json_add_text(to, "sha256", m->sha256) &&
+        bk__json_add_bool(to, "verified", m->verified) &&
+        add_stamp(to, "verified_at", m->verified_ms) &&
+        bk__json_add_int(to, "sequence", m->sequence);
     if (ok && m->note != NULL) {
         ok = bk__json_add_text(to, "note", m->note);
     }
@@ -166,40 +167,44 @@ static char *read_optional(struct reader *reader, const char *name, size_t limit
 
 static void read_identity(struct reader *reader, struct bk__manifest *m) {
     char kind[BK__KIND_SIZE];
-    bool gzip = false;
+    struct bk__form form = {0};
+    enum bk__compression compression = BK__PLAIN;
     read_int(reader, "format", FORMAT, FORMAT);
     snprintf(m->name, sizeof m->name, "%s", read_text(reader, "name", BK__NAME_SIZE - 1));
     snprintf(m->kind, sizeof m->kind, "%s", read_text(reader, "kind", BK__KIND_SIZE - 1));
     snprintf(m->store, sizeof m->store, "%s",
              read_text(reader, "store", sizeof m->store - 1));
-    const char *compression = read_text(reader, "compression", 8);
-    m->gzip = strcmp(compression, "gzip") == 0;
-    if (!m->gzip && strcmp(compression, "none") != 0) {
-        complain(reader, "compression", "is neither gzip nor none");
+    const char *packed = read_text(reader, "compression", 8);
+    if (!bk__compression_parse(packed, &compression)) {
+        complain(reader, "compression", "is none of none, gzip and zstd");
     }
-    if (!bk__name_parse(m->name, kind, &gzip)) {
+    if (!bk__name_parse(m->name, kind, &form)) {
         complain(reader, "name", "is no backup's name");
-    } else if (strcmp(kind, m->kind) != 0 || gzip != m->gzip) {
+    } else if (strcmp(kind, m->kind) != 0 || form.compression != compression) {
         complain(reader, "name", "does not fit the kind and the compression");
     }
+    m->form = form;
 }
 
 static void read_sizes(struct reader *reader, struct bk__manifest *m) {
     m->sequence = read_int(reader, "sequence", 1, BK__SEQUENCE_LIMIT);
     m->bytes = read_int(reader, "bytes", 1, BYTES_LIMIT);
     m->database_bytes = read_int(reader, "database_bytes", 1, BYTES_LIMIT);
-    m->pages = read_int(reader, "pages", 1, BYTES_LIMIT);
-    m->page_size = (int)read_int(reader, "page_size", 1, 1 << 30);
+    bool paged =
+        strcmp(m->form.content, "db") == 0 || strcmp(m->form.content, "delta") == 0;
+    m->pages = read_int(reader, "pages", paged ? 1 : 0, BYTES_LIMIT);
+    m->page_size = (int)read_int(reader, "page_size", paged ? 1 : 0, 1 << 30);
     m->snapshot_ms = read_int(reader, "snapshot_ms", 0, BYTES_LIMIT);
     m->verify_ms = read_int(reader, "verify_ms", 0, BYTES_LIMIT);
     m->total_ms = read_int(reader, "total_ms", 0, BYTES_LIMIT);
     read_sum(reader, "sha256", m->sha256);
     read_sum(reader, "archive_sha256", m->archive_sha256);
-    if (m->pages > BYTES_LIMIT / m->page_size ||
-        m->pages * m->page_size != m->database_bytes) {
+    if (paged && (m->pages > BYTES_LIMIT / m->page_size ||
+                  m->pages * m->page_size != m->database_bytes)) {
         complain(reader, "pages", "times page_size is not database_bytes");
     }
-    if (!m->gzip &&
+    if (m->form.compression == BK__PLAIN && !m->form.encrypted &&
+        strcmp(m->form.content, "delta") != 0 &&
         (m->bytes != m->database_bytes || strcmp(m->sha256, m->archive_sha256) != 0)) {
         complain(reader, "archive_sha256", "differs though nothing is compressed");
     }

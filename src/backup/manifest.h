@@ -25,16 +25,16 @@ struct bk__manifest {
         sequence; /* grows by one with each backup of the folder, whatever the clock does */
     int64_t bytes; /* of the archive */
     int64_t database_bytes;
-    int64_t pages;
+    int64_t pages; /* 0 with page_size 0: the store has none */
     int page_size;
-    bool gzip;
+    struct bk__form form;
     bool verified;
     int64_t verified_ms;
     char sha256[BK__SHA256_HEX];         /* of the database image */
     char archive_sha256[BK__SHA256_HEX]; /* of the file */
     int64_t snapshot_ms, verify_ms, total_ms;
     char *note;                 /* NULL: none */
-    char store[32];             /* "sqlite" */
+    char store[32];             /* "sqlite", "postgres", ...: the driver's name */
     char *error;                /* why it is not verified; NULL otherwise */
     struct json_object *tables; /* rows per table */
 };

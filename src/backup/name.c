@@ -15,15 +15,39 @@
 const char *const bk__kinds[] = {"manual",      "auto",          "startup", "shutdown",
                                  "pre_restore", "pre_migration", NULL};
 
+const char *const bk__compressions[] = {
+    [BK__PLAIN] = "none", [BK__GZIP] = "gzip", [BK__ZSTD] = "zstd", NULL};
+
+static const char *const packed_endings[] = {
+    [BK__PLAIN] = "", [BK__GZIP] = ".gz", [BK__ZSTD] = ".zst", NULL};
+
+static const char *const contents[] = {"db", "dump", "rdb", "delta", NULL};
+
+bool bk__compression_parse(const char *text, enum bk__compression *ret) {
+    for (int i = 0; bk__compressions[i] != NULL; i++) {
+        if (strcmp(text, bk__compressions[i]) == 0) {
+            *ret = (enum bk__compression)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool bk__form_same(const struct bk__form *one, const struct bk__form *other) {
+    return strcmp(one->content, other->content) == 0 &&
+           one->compression == other->compression && one->encrypted == other->encrypted;
+}
+
 void bk__name_make(char out[BK__NAME_SIZE], const char *kind, int64_t unix_ms, int nth,
-                   bool gzip) {
+                   const struct bk__form *form) {
     char stamp[BK__STAMP_SIZE];
     char again[16] = "";
     bk__stamp_file(unix_ms, stamp);
     if (nth > 1) {
         snprintf(again, sizeof again, "_%d", nth);
     }
-    snprintf(out, BK__NAME_SIZE, "%s_%s%s.db%s", kind, stamp, again, gzip ? ".gz" : "");
+    snprintf(out, BK__NAME_SIZE, "%s_%s%s.%s%s%s", kind, stamp, again, form->content,
+             packed_endings[form->compression], form->encrypted ? ".enc" : "");
 }
 
 /* Matches text against a pattern in which 0 stands for any digit; the length matched, or 0. */
@@ -67,24 +91,63 @@ static const char *skip_start(const char *name, const char **ret_kind) {
     return NULL;
 }
 
-bool bk__name_parse(const char *name, char ret_kind[BK__KIND_SIZE], bool *ret_gzip) {
+/* Takes one of the list's words from the text, the longest first where one begins another. */
+static bool take_word(const char **text, const char *const *words, int *ret_which) {
+    size_t best = 0;
+    bool found = false;
+    for (int i = 0; words[i] != NULL; i++) {
+        size_t size = strlen(words[i]);
+        if (strncmp(*text, words[i], size) == 0 && (!found || size > best)) {
+            best = size;
+            found = true;
+            *ret_which = i;
+        }
+    }
+    *text += best;
+    return found;
+}
+
+static bool parse_endings(const char *text, struct bk__form *ret) {
+    int content = 0;
+    int packed = 0;
+    if (*text != '.') {
+        return false;
+    }
+    text++;
+    if (!take_word(&text, contents, &content) ||
+        !take_word(&text, packed_endings, &packed)) {
+        return false;
+    }
+    bool encrypted = strcmp(text, ".enc") == 0;
+    snprintf(ret->content, sizeof ret->content, "%s", contents[content]);
+    ret->compression = (enum bk__compression)packed;
+    ret->encrypted = encrypted;
+    return encrypted || *text == '\0';
+}
+
+bool bk__name_parse(const char *name, char ret_kind[BK__KIND_SIZE],
+                    struct bk__form *ret_form) {
+    struct bk__form form;
     const char *kind = NULL;
     const char *rest = skip_start(name, &kind);
     if (rest == NULL) {
         return false;
     }
     rest = skip_nth(rest);
-    bool gzip = strcmp(rest, ".db.gz") == 0;
-    if (!gzip && strcmp(rest, ".db") != 0) {
+    if (!parse_endings(rest, &form)) {
         return false;
     }
     if (ret_kind != NULL) {
         snprintf(ret_kind, BK__KIND_SIZE, "%s", kind);
     }
-    if (ret_gzip != NULL) {
-        *ret_gzip = gzip;
+    if (ret_form != NULL) {
+        *ret_form = form;
     }
     return true;
+}
+
+void bk__name_stem(const char *name, char out[BK__NAME_SIZE]) {
+    snprintf(out, BK__NAME_SIZE, "%.*s", (int)strcspn(name, "."), name);
 }
 
 bool bk__name_is_temp(const char *name) {

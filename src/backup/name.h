@@ -1,6 +1,6 @@
 /*
- * Names of backups: KIND_2025-12-04T10-30-00[_2].db[.gz]. Pure text, no files; catalogue.c and
- * create.c call it.
+ * Names of backups: KIND_2025-12-04T10-30-00[_2].db[.gz|.zst][.enc]. Pure text, no files;
+ * catalogue.c and create.c call it.
  */
 #ifndef BK_BACKUP_NAME_H
 #define BK_BACKUP_NAME_H
@@ -15,12 +15,28 @@
 
 extern const char *const bk__kinds[]; /* "manual" "auto" ...; ends with NULL */
 
+enum bk__compression { BK__PLAIN, BK__GZIP, BK__ZSTD };
+extern const char *const bk__compressions[]; /* "none" "gzip" "zstd", by the above */
+bool bk__compression_parse(const char *text, enum bk__compression *ret);
+
+/* What an archive holds and how it is packed: the endings of its name. */
+struct bk__form {
+    char content[8]; /* "db", "dump", "rdb": what the store calls its image; "delta" */
+    enum bk__compression compression;
+    bool encrypted;
+};
+bool bk__form_same(const struct bk__form *one, const struct bk__form *other);
+
 /* The archive's name; nth counts from 1 within one second, and 1 adds nothing. */
 void bk__name_make(char out[BK__NAME_SIZE], const char *kind, int64_t unix_ms, int nth,
-                   bool gzip);
+                   const struct bk__form *form);
 
-/* Is it a name bk__name_make could have written? ret_kind and ret_gzip may be NULL. */
-bool bk__name_parse(const char *name, char ret_kind[BK__KIND_SIZE], bool *ret_gzip);
+/* Is it a name bk__name_make could have written? ret_kind and ret_form may be NULL. */
+bool bk__name_parse(const char *name, char ret_kind[BK__KIND_SIZE],
+                    struct bk__form *ret_form);
+
+/* The part before the endings, KIND_stamp[_2]: no two backups of a folder share it. */
+void bk__name_stem(const char *name, char out[BK__NAME_SIZE]);
 
 /* A temporary file of ours, to be collected: ".tmp-" and then the beginning of such a name. A
    foreign ".tmp-anything" is not. */

@@ -74,7 +74,7 @@ int bk__restore_image(struct bk__job *job, const struct bk__folder *folder,
     }
     rc = save_present(job, folder, store, restoring);
     if (rc == 0) {
-        rc = store->driver->restore(store, restoring->image);
+        rc = store->driver->restore(store, restoring->image, &restoring->kept);
     }
     bk__store_close(store);
     return needs_replacing(restoring, rc) ? replace(job, restoring) : rc;

@@ -37,14 +37,19 @@ const struct bk__store_driver *bk__store_driver_for(const char *database) {
     return NULL;
 }
 
-int bk__store_open(struct bk__store **ret, struct bk__job *job, bool create) {
-    const char *database = bk__config_text(bk__job_config(job), BK__OPT_DATABASE);
+int bk__store_open_at(struct bk__store **ret, struct bk__job *job, const char *database,
+                      bool create) {
     const struct bk__store_driver *driver = bk__store_driver_for(database);
 
     if (driver == NULL) {
         return *database == '\0' ? BK_EINVAL : BK_EUNSUPPORTED;
     }
     return driver->open(ret, job, database, create);
+}
+
+int bk__store_open(struct bk__store **ret, struct bk__job *job, bool create) {
+    const char *database = bk__config_text(bk__job_config(job), BK__OPT_DATABASE);
+    return bk__store_open_at(ret, job, database, create);
 }
 
 void bk__store_close(struct bk__store *store) {

@@ -31,6 +31,7 @@ struct bk__script_error {
 
 struct bk__store_driver {
     const char *name;                      /* "sqlite" */
+    const char *content;                   /* what its images are called: "db" */
     bool (*accepts)(const char *database); /* is this option value mine? */
     /* Opens the store read-write, never creating it: BK_ENOTFOUND (missing), BK_ECORRUPT (not a
        database, zero bytes), BK_EDENIED, BK_EINVAL (a folder). create: an empty one may be made
@@ -47,8 +48,9 @@ struct bk__store_driver {
     int (*snapshot)(struct bk__store *store, const char *path, struct bk__image *ret);
 
     /* Restores an image into the live store as one transaction; open connections go on and see
-       it. BK_EBUSY, BK_EUNSUPPORTED (page size differs under WAL, ...). */
-    int (*restore)(struct bk__store *store, const char *image_path);
+       it. A store that keeps what was there under another name says so in *ret_kept (the caller
+       frees; NULL: nothing is kept). BK_EBUSY, BK_EUNSUPPORTED (page size differs under WAL, ...). */
+    int (*restore)(struct bk__store *store, const char *image_path, char **ret_kept);
 
     /* Transactions for migrations. begin takes the write lock (waits busy.wait, cancellable) with
        foreign keys off; commit looks whether more of them are broken than before. After a commit
@@ -68,7 +70,8 @@ struct bk__store_driver {
     /* --- on files that are nobody's live store --------------------------------------------- */
 
     /* Proves an image file: header, page count, quick_check, rows per table.
-       {page_size, pages, bytes, tables:{name:rows}}. BK_ECORRUPT says where. */
+       {page_size, pages, bytes, tables:{name:rows}}; page_size and pages are 0 where a store has no
+       pages. BK_ECORRUPT says where. */
     int (*prove)(struct bk__job *job, const char *image_path,
                  struct json_object *ret_report);
 
@@ -92,8 +95,10 @@ extern const struct bk__store_driver *const bk__store_drivers[];
 /* The driver for the option "database", or NULL with the error set (BK_EINVAL, BK_EUNSUPPORTED). */
 const struct bk__store_driver *bk__store_driver_for(const char *database);
 
-/* The driver found and the store opened. */
+/* The driver found and the store opened: that of the option "database", or another. */
 int bk__store_open(struct bk__store **ret, struct bk__job *job, bool create);
+int bk__store_open_at(struct bk__store **ret, struct bk__job *job, const char *database,
+                      bool create);
 void bk__store_close(struct bk__store *store);
 
 #endif

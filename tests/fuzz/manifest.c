@@ -22,7 +22,7 @@ static void compare(const struct bk__manifest *a, const struct bk__manifest *b) 
     need(a->created_ms == b->created_ms && a->verified_ms == b->verified_ms);
     need(a->sequence == b->sequence && a->bytes == b->bytes && a->pages == b->pages);
     need(a->database_bytes == b->database_bytes && a->page_size == b->page_size);
-    need(a->gzip == b->gzip && a->verified == b->verified);
+    need(bk__form_same(&a->form, &b->form) && a->verified == b->verified);
     need((a->note == NULL) == (b->note == NULL));
     need(a->note == NULL || strcmp(a->note, b->note) == 0);
 }
@@ -31,13 +31,15 @@ static void accepted(const struct bk__manifest *m) {
     struct bk__manifest again;
     char why[64];
     char kind[BK__KIND_SIZE];
-    bool gzip = false;
-    need(bk__name_parse(m->name, kind, &gzip));
-    need(strcmp(kind, m->kind) == 0 && gzip == m->gzip);
-    need(m->pages > 0 && m->page_size > 0 &&
-         m->pages * m->page_size == m->database_bytes);
+    struct bk__form form;
+    need(bk__name_parse(m->name, kind, &form));
+    need(strcmp(kind, m->kind) == 0 && bk__form_same(&form, &m->form));
+    bool paged = form.content[1] == 'b' || form.content[1] == 'e'; /* db, delta */
+    need(!paged || (m->pages > 0 && m->page_size > 0 &&
+                    m->pages * m->page_size == m->database_bytes));
     need(m->sequence > 0 && m->sequence <= BK__SEQUENCE_LIMIT && m->bytes > 0);
-    need(m->gzip || m->bytes == m->database_bytes);
+    bool plain = form.compression == BK__PLAIN && !form.encrypted;
+    need(!plain || strcmp(form.content, "delta") == 0 || m->bytes == m->database_bytes);
     char *text = bk__manifest_print(m);
     need(text != NULL && bk__manifest_parse(text, &again, why, sizeof why));
     compare(m, &again);

@@ -193,6 +193,7 @@ void bk__sqlite_close(struct bk__store *store) {
 
 const struct bk__store_driver bk__sqlite_driver = {
     .name = "sqlite",
+    .content = "db",
     .accepts = bk__sqlite_accepts,
     .open = bk__sqlite_open,
     .close = bk__sqlite_close,

@@ -124,7 +124,7 @@ int bk__sqlite_open(struct bk__store **ret, struct bk__job *job, const char *dat
 void bk__sqlite_close(struct bk__store *store);
 int bk__sqlite_probe(struct bk__store *store, struct json_object *ret_report);
 int bk__sqlite_snapshot(struct bk__store *store, const char *path, struct bk__image *ret);
-int bk__sqlite_restore(struct bk__store *store, const char *image_path);
+int bk__sqlite_restore(struct bk__store *store, const char *image_path, char **ret_kept);
 int bk__sqlite_begin(struct bk__store *store);
 int bk__sqlite_commit(struct bk__store *store);
 void bk__sqlite_rollback(struct bk__store *store);

@@ -104,7 +104,8 @@ static int copy_over(struct sides *s) {
     return bk__sqlite_copy(&copy);
 }
 
-int bk__sqlite_restore(struct bk__store *store, const char *image_path) {
+int bk__sqlite_restore(struct bk__store *store, const char *image_path, char **ret_kept) {
+    *ret_kept = NULL; /* one transaction: nothing is left of what was there */
     struct bk__sqlite *sqlite = (struct bk__sqlite *)store;
     struct bk__link image = {0};
     struct sides sides = {

@@ -31,7 +31,7 @@ static void fill(struct bk__manifest *m) {
     m->database_bytes = 40960;
     m->pages = 10;
     m->page_size = 4096;
-    m->gzip = true;
+    m->form = (struct bk__form){.content = "db", .compression = BK__GZIP};
     m->verified = true;
     m->snapshot_ms = 1;
     m->verify_ms = 2;
@@ -106,7 +106,8 @@ static void test_backup_manifest__comes_back_as_it_was_printed(void **state) {
     assert_null(out.error);
     assert_true(out.created_ms == in.created_ms && out.verified_ms == in.verified_ms);
     assert_true(out.sequence == 41 && out.bytes == 1000 && out.database_bytes == 40960);
-    assert_true(out.pages == 10 && out.page_size == 4096 && out.gzip && out.verified);
+    assert_true(out.pages == 10 && out.page_size == 4096 &&
+                out.form.compression == BK__GZIP && out.verified);
     assert_true(out.snapshot_ms == 1 && out.verify_ms == 2 && out.total_ms == 3);
     assert_int_equal(bk__json_int(out.tables, "users", -1), 12);
     free(text);

@@ -18,10 +18,19 @@ static void test_backup_name__makes_the_documented_form(void **state) {
     char name[BK__NAME_SIZE];
 
     (void)state;
-    bk__name_make(name, "manual", AT, 1, false);
+    struct bk__form form = {.content = "db"};
+    bk__name_make(name, "manual", AT, 1, &form);
     assert_string_equal(name, "manual_2025-12-04T10-30-00.db");
-    bk__name_make(name, "pre_migration", AT, 2, true);
+    form.compression = BK__GZIP;
+    bk__name_make(name, "pre_migration", AT, 2, &form);
     assert_string_equal(name, "pre_migration_2025-12-04T10-30-00_2.db.gz");
+    form =
+        (struct bk__form){.content = "dump", .compression = BK__ZSTD, .encrypted = true};
+    bk__name_make(name, "auto", AT, 1, &form);
+    assert_string_equal(name, "auto_2025-12-04T10-30-00.dump.zst.enc");
+    char stem[BK__NAME_SIZE];
+    bk__name_stem(name, stem);
+    assert_string_equal(stem, "auto_2025-12-04T10-30-00");
 }
 
 static void test_backup_name__reads_back_what_it_makes(void **state) {
@@ -29,12 +38,16 @@ static void test_backup_name__reads_back_what_it_makes(void **state) {
     for (size_t i = 0; bk__kinds[i] != NULL; i++) {
         for (int nth = 1; nth < 100000; nth *= 7) {
             char name[BK__NAME_SIZE], kind[BK__KIND_SIZE];
-            bool gzip = false;
+            static const char *const contents[] = {"db", "dump", "rdb", "delta"};
+            struct bk__form got;
+            struct bk__form form = {.compression = (enum bk__compression)(nth % 3),
+                                    .encrypted = nth % 2 == 0};
 
-            bk__name_make(name, bk__kinds[i], AT, nth, nth % 2 == 0);
-            assert_true(bk__name_parse(name, kind, &gzip));
+            snprintf(form.content, sizeof form.content, "%s", contents[nth % 4]);
+            bk__name_make(name, bk__kinds[i], AT, nth, &form);
+            assert_true(bk__name_parse(name, kind, &got));
             assert_string_equal(kind, bk__kinds[i]);
-            assert_int_equal(gzip, nth % 2 == 0);
+            assert_true(bk__form_same(&form, &got));
         }
     }
 }
@@ -47,6 +60,11 @@ static void test_backup_name__takes_no_foreign_name_for_its_own(void **state) {
         "manual_2025-12-04T10-30-00",
         "manual_2025-12-04T10-30-00.db.json",
         "manual_2025-12-04T10-30-00.db.gz.gz",
+        "manual_2025-12-04T10-30-00.db.gz.zst",
+        "manual_2025-12-04T10-30-00.db.enc.gz",
+        "manual_2025-12-04T10-30-00.gz",
+        "manual_2025-12-04T10-30-00.dbx",
+        "manual_2025-12-04T10-30-00.rdb.",
         "manual_2025-12-04T10-30-00-123Z.db",
         "manual_2025-12-04_10-30-00.db",
         "manual_2025-12-04T10-30-00_.db",

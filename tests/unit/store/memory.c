@@ -74,7 +74,8 @@ static int do_snapshot(struct bk__store *store) {
 }
 
 static int do_restore(struct bk__store *store) {
-    return driver->restore(store, image);
+    char *kept = NULL;
+    return driver->restore(store, image, &kept);
 }
 
 static int do_probe(struct bk__store *store) {

@@ -47,10 +47,11 @@ static int teardown(void **state) {
 
 static int restore(void) {
     struct bk__store *store = NULL;
+    char *kept = NULL;
     int code = bk__sqlite_driver.open(&store, job, live, false);
 
     if (code == 0) {
-        code = bk__sqlite_driver.restore(store, image);
+        code = bk__sqlite_driver.restore(store, image, &kept);
     }
     bk__store_close(store);
     return code;

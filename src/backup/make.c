@@ -25,7 +25,7 @@
 #define MOST_IN_A_SECOND 100000
 
 /* One backup on its way. */
-struct making {
+struct bk__making {
     struct bk__job *job;
     const struct bk__folder *folder;
     struct bk__store *store;
@@ -35,7 +35,8 @@ struct making {
     char
         *packed; /* what becomes the archive: scratch itself when nothing is compressed */
     char *sheet; /* what becomes the manifest */
-    int64_t began, snapped; /* monotonic */
+    int64_t began;   /* monotonic */
+    int64_t packing; /* when packing began, likewise */
 };
 
 static enum bk__compression chosen(const struct bk__make *request, int64_t bytes) {
@@ -48,7 +49,7 @@ static enum bk__compression chosen(const struct bk__make *request, int64_t bytes
 
 /* The snapshot's size, and half of it again for a compressed archive; what turns out to be worse
    ends as a full disk, which is cleaned up after. */
-static int check_space(const struct making *m) {
+static int check_space(const struct bk__making *m) {
     struct json_object *report = bk__json_object();
     if (report == NULL) {
         return bk__fail_memory();
@@ -70,7 +71,7 @@ static int check_space(const struct making *m) {
 
 /* ---- snapshot ------------------------------------------------------------------------- */
 
-static int snapshot(struct making *m) {
+static int snapshot(struct bk__making *m) {
     struct bk__image image = {0};
     char name[BK__NAME_SIZE];
     m->began = bk__job_mono(m->job);
@@ -86,8 +87,7 @@ static int snapshot(struct making *m) {
     if (rc != 0) {
         return rc;
     }
-    m->snapped = bk__job_mono(m->job);
-    m->facts.snapshot_ms = m->snapped - m->began;
+    m->facts.snapshot_ms = bk__job_mono(m->job) - m->began;
     m->facts.database_bytes = image.bytes;
     m->facts.pages = image.pages;
     m->facts.page_size = image.page_size;
@@ -107,12 +107,16 @@ static bool is_taken(const char *stem, char *const *names, size_t count) {
 
 /* The archive's name: nothing else may have its stem, in whatever form, because a stem names one
    backup. */
-static int choose_name(struct making *m) {
+static int choose_name(struct bk__making *m) {
     struct bk__manifest *facts = &m->facts;
     char stem[BK__NAME_SIZE];
     char **names = NULL;
     size_t count = 0;
     bool taken = true;
+    if (m->request->stem != NULL) {
+        bk__name_join(facts->name, m->request->stem, &facts->form);
+        return 0;
+    }
     int rc = bk__file_list(m->folder->path, &names, &count);
     if (rc != 0) {
         return bk__fail_errno(rc, "cannot list", m->folder->path, NULL);
@@ -148,7 +152,7 @@ static int flush_image(const char *path) {
 }
 
 /* Not BK_ECORRUPT: the database is not to blame, and must not be replaced because of it. */
-static int mismatch(const struct making *m, const char *what) {
+static int mismatch(const struct bk__making *m, const char *what) {
     return bk__fail(BK_EIO,
                     "The new backup did not read back as it was written: %s. It was "
                     "thrown away; the database and earlier backups are untouched. "
@@ -157,7 +161,7 @@ static int mismatch(const struct making *m, const char *what) {
 }
 
 /* Writes the archive's bytes to the disk and keeps what they should be. */
-static int pack(struct making *m, struct bk__archive_facts *ret) {
+static int pack(struct bk__making *m, struct bk__archive_facts *ret) {
     if (m->facts.form.compression == BK__PLAIN) {
         m->packed = m->scratch;
         return flush_image(m->scratch);
@@ -170,7 +174,7 @@ static int pack(struct making *m, struct bk__archive_facts *ret) {
 }
 
 /* Reads the archive from its file and compares it with what was written. */
-static int read_back(struct making *m, const struct bk__archive_facts *written) {
+static int read_back(struct bk__making *m, const struct bk__archive_facts *written) {
     struct bk__archive_facts found = {0};
     const struct bk__archive_sink sink = {.phase = "verify",
                                           .what = m->facts.name,
@@ -198,7 +202,7 @@ static int read_back(struct making *m, const struct bk__archive_facts *written) 
 }
 
 /* What the proof counted must be what the snapshot said it wrote. */
-static int take_report(struct making *m, struct json_object *report) {
+static int take_report(struct bk__making *m, struct json_object *report) {
     if (bk__json_int(report, "pages", -1) != m->facts.pages ||
         bk__json_int(report, "page_size", -1) != m->facts.page_size ||
         bk__json_int(report, "bytes", -1) != m->facts.database_bytes) {
@@ -214,7 +218,7 @@ static int take_report(struct making *m, struct json_object *report) {
 }
 
 /* Proves the image on one thread while this one packs it; then reads the archive back. */
-static int prove_and_pack(struct making *m) {
+static int prove_and_pack(struct bk__making *m) {
     struct bk__proof proof = {0};
     struct bk__archive_facts written = {0};
     int rc = bk__proof_begin(&proof, m->job, m->store->driver, m->scratch);
@@ -273,7 +277,7 @@ int bk__make_publish(const struct bk__folder *folder, const char *name,
     return rc;
 }
 
-static int next_sequence(struct making *m) {
+static int next_sequence(struct bk__making *m) {
     struct bk__catalogue catalogue;
     int rc = bk__catalogue_load(m->folder->path, &catalogue);
     if (rc == 0) {
@@ -284,13 +288,13 @@ static int next_sequence(struct making *m) {
     return rc;
 }
 
-static int complete_facts(struct making *m) {
+static int complete_facts(struct bk__making *m) {
     struct bk__manifest *facts = &m->facts;
     int64_t now = bk__job_mono(m->job);
     facts->verified = true;
     facts->verified_ms = bk__job_wall(m->job);
-    facts->verify_ms = now - m->snapped;
-    facts->total_ms = now - m->began;
+    facts->verify_ms = now - m->packing;
+    facts->total_ms = facts->snapshot_ms + facts->verify_ms;
     snprintf(facts->kind, sizeof facts->kind, "%s", m->request->kind);
     snprintf(facts->store, sizeof facts->store, "%s", m->store->driver->name);
     if (m->request->note != NULL) {
@@ -299,7 +303,7 @@ static int complete_facts(struct making *m) {
             return bk__fail_memory();
         }
     }
-    return next_sequence(m);
+    return 0;
 }
 
 /* What is published must be understood again: a note or a list of tables beyond all bounds is not. */
@@ -318,8 +322,8 @@ static int check_text(const char *text) {
     return 0;
 }
 
-static int publish(struct making *m) {
-    int rc = complete_facts(m);
+static int publish(struct bk__making *m) {
+    int rc = next_sequence(m);
     if (rc != 0) {
         return rc;
     }
@@ -340,41 +344,93 @@ static int publish(struct making *m) {
     return rc != 0 ? rc : bk__make_publish(m->folder, m->facts.name, m->packed, m->sheet);
 }
 
-static int make(struct making *m) {
+/* ---- the steps ------------------------------------------------------------------------ */
+
+int bk__make_begin(struct bk__job *job, const struct bk__folder *folder,
+                   struct bk__store *store, const struct bk__make *request,
+                   struct bk__making **ret) {
+    struct bk__making *m = calloc(1, sizeof *m);
+    if (m == NULL) {
+        return bk__fail_memory();
+    }
+    *m = (struct bk__making){
+        .job = job, .folder = folder, .store = store, .request = request};
     int rc = check_space(m);
     if (rc == 0) {
         rc = snapshot(m);
     }
-    if (rc == 0) {
-        rc = choose_name(m);
+    if (rc != 0) {
+        bk__make_free(m);
+        return rc;
     }
+    *ret = m;
+    return 0;
+}
+
+int bk__make_pack(struct bk__making *m) {
+    m->packing = bk__job_mono(m->job);
+    int rc = choose_name(m);
     if (rc == 0) {
         rc = prove_and_pack(m);
     }
-    return rc != 0 ? rc : publish(m);
+    return rc != 0 ? rc : complete_facts(m);
+}
+
+/* Hands the facts over: they are no longer this making's to free. */
+static void give_facts(struct bk__making *m, struct bk__manifest *ret) {
+    *ret = m->facts;
+    m->facts = (struct bk__manifest){0};
+}
+
+int bk__make_place(struct bk__making *m, struct bk__manifest *ret) {
+    char *archive = bk__folder_file(m->folder, m->facts.name);
+    if (archive == NULL) {
+        return BK_ENOMEM;
+    }
+    int err = bk__file_rename(m->packed, archive);
+    free(archive);
+    if (err != 0) {
+        return bk__fail_errno(err, "cannot name a part of the backup in", m->folder->path,
+                              NULL);
+    }
+    give_facts(m, ret);
+    return 0;
+}
+
+void bk__make_free(struct bk__making *m) {
+    if (m == NULL) {
+        return;
+    }
+    bk__folder_drop(m->scratch);
+    if (m->packed != NULL && m->packed != m->scratch) {
+        bk__file_remove(m->packed);
+    }
+    if (m->sheet != NULL) {
+        bk__file_remove(m->sheet);
+    }
+    if (m->packed != m->scratch) {
+        free(m->packed);
+    }
+    free(m->scratch);
+    free(m->sheet);
+    bk__manifest_clear(&m->facts);
+    free(m);
 }
 
 int bk__make_backup(struct bk__job *job, const struct bk__folder *folder,
                     struct bk__store *store, const struct bk__make *request,
                     struct bk__manifest *ret) {
-    struct making m = {.job = job, .folder = folder, .store = store, .request = request};
-    int rc = make(&m);
-    bk__folder_drop(m.scratch);
-    if (m.packed != NULL && m.packed != m.scratch) {
-        bk__file_remove(m.packed);
+    struct bk__making *m = NULL;
+    int rc = bk__make_begin(job, folder, store, request, &m);
+    if (rc == 0) {
+        rc = bk__make_pack(m);
     }
-    if (m.sheet != NULL) {
-        bk__file_remove(m.sheet);
+    if (rc == 0) {
+        rc = publish(m);
     }
-    if (m.packed != m.scratch) {
-        free(m.packed);
+    if (rc == 0) {
+        give_facts(m, ret);
     }
-    free(m.scratch);
-    free(m.sheet);
-    if (rc != 0) {
-        bk__manifest_clear(&m.facts);
-        return rc;
-    }
-    *ret = m.facts;
-    return 0;
+    bk__make_free(m);
+    return rc;
 }

@@ -16,6 +16,7 @@ struct bk__make {
     const char *kind;
     const char *note;     /* NULL: none */
     const char *compress; /* "auto" "gzip" "none" */
+    const char *stem;     /* the name's beginning; NULL: chosen by kind and time */
 };
 
 /* Snapshot, proof, compression, reading back, publishing. *ret is to be cleared. On any error
@@ -23,6 +24,19 @@ struct bk__make {
 int bk__make_backup(struct bk__job *job, const struct bk__folder *folder,
                     struct bk__store *store, const struct bk__make *request,
                     struct bk__manifest *ret);
+
+/*
+ * The same in steps, for the parts of a set: all snapshots first, then each is packed. The part's
+ * archive gets its name in the folder, without a manifest of its own. What is named by job, folder,
+ * store and request must live until bk__make_free(), which removes what has no name yet.
+ */
+struct bk__making;
+int bk__make_begin(struct bk__job *job, const struct bk__folder *folder,
+                   struct bk__store *store, const struct bk__make *request,
+                   struct bk__making **ret);
+int bk__make_pack(struct bk__making *m);
+int bk__make_place(struct bk__making *m, struct bk__manifest *ret);
+void bk__make_free(struct bk__making *m); /* NULL is fine */
 
 /* Makes a manifest and its archive, both under temporary names, exist: manifest first, then the
    archive, then the folder is flushed. On an error neither exists and the temporary files stay. */

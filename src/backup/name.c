@@ -41,12 +41,19 @@ bool bk__form_same(const struct bk__form *one, const struct bk__form *other) {
 void bk__name_make(char out[BK__NAME_SIZE], const char *kind, int64_t unix_ms, int nth,
                    const struct bk__form *form) {
     char stamp[BK__STAMP_SIZE];
+    char stem[BK__NAME_SIZE];
     char again[16] = "";
     bk__stamp_file(unix_ms, stamp);
     if (nth > 1) {
         snprintf(again, sizeof again, "_%d", nth);
     }
-    snprintf(out, BK__NAME_SIZE, "%s_%s%s.%s%s%s", kind, stamp, again, form->content,
+    snprintf(stem, sizeof stem, "%s_%s%s", kind, stamp, again);
+    bk__name_join(out, stem, form);
+}
+
+void bk__name_join(char out[BK__NAME_SIZE], const char *stem,
+                   const struct bk__form *form) {
+    snprintf(out, BK__NAME_SIZE, "%.*s.%s%s%s", BK__NAME_SIZE - 20, stem, form->content,
              packed_endings[form->compression], form->encrypted ? ".enc" : "");
 }
 

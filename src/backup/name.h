@@ -31,6 +31,10 @@ bool bk__form_same(const struct bk__form *one, const struct bk__form *other);
 void bk__name_make(char out[BK__NAME_SIZE], const char *kind, int64_t unix_ms, int nth,
                    const struct bk__form *form);
 
+/* STEM.CONTENT and its endings. */
+void bk__name_join(char out[BK__NAME_SIZE], const char *stem,
+                   const struct bk__form *form);
+
 /* Is it a name bk__name_make could have written? ret_kind and ret_form may be NULL. */
 bool bk__name_parse(const char *name, char ret_kind[BK__KIND_SIZE],
                     struct bk__form *ret_form);

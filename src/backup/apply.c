@@ -44,7 +44,8 @@ static int check_image(struct bk__job *job, const struct bk__stage *stage,
                         "was not touched. Ask for the restore again.",
                         image);
     }
-    int rc = bk__archive_read(job, image, false, &sink, &found);
+    const struct bk__form plain = {.compression = BK__PLAIN};
+    int rc = bk__archive_read(job, image, &plain, &sink, &found);
     if (rc == 0 &&
         (found.bytes != stage->bytes || strcmp(found.sha256, stage->sha256) != 0)) {
         rc = bk__fail(BK_ECORRUPT,

@@ -148,6 +148,15 @@ BK_API char *bk_call(bk_keeper *k, const char *operation, const char *args_json)
 /* Asks a job to stop. It still sends its done event, with BK_ECANCELLED if it stopped. */
 BK_API int bk_cancel(bk_keeper *k, int job);
 
+/*
+ * For a bot that keeps its database in memory (sql.js, option database.memory): hands over the
+ * image, size bytes, copied before the call returns. A job of store.save, which proves the image,
+ * flushes it and puts it in the place of the database's file in one step: killed anywhere, the old
+ * or the new file is there. args_json {"backup":"auto"} makes a backup of it as well. The job's id,
+ * or BK_EINVAL, BK_ENOMEM and what bk_run() gives.
+ */
+BK_API int bk_save(bk_keeper *k, const char *image, double size, const char *args_json);
+
 /* ---- events (docs/reference/events.md) -------------------------------------------------- */
 
 /*

@@ -5,7 +5,7 @@ generate_python.py and generate_js.py use it.
 import json
 import re
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional
+from typing import Any, Dict, List, Optional
 
 C_TYPES = ('int', 'double', 'const char *', 'char *', 'bk_keeper *', 'void')
 
@@ -66,6 +66,7 @@ class Operation:
     doc: str
     arguments: List[Member]
     result: Member
+    image: bool  # bk_save() starts it: no method of its namespace does
 
     @property
     def space(self) -> str:
@@ -91,7 +92,8 @@ class Model:
     def spaces(self) -> Dict[str, List[Operation]]:
         found: Dict[str, List[Operation]] = {}
         for operation in self.operations:
-            found.setdefault(operation.space, []).append(operation)
+            if not operation.image:
+                found.setdefault(operation.space, []).append(operation)
         return found
 
 
@@ -139,6 +141,12 @@ def read_result(rows: List[Dict[str, object]]) -> Member:
     return root
 
 
+def read_operation(row: Dict[str, Any]) -> Operation:
+    arguments = [read_argument(a) for a in row['arguments']]
+    return Operation(row['name'], row['doc'], [a for a in arguments if a.kind != 'data'],
+                     read_result(row['result']), any(a.kind == 'data' for a in arguments))
+
+
 def load(path: str) -> Model:
     with open(path, encoding='utf-8') as file:
         data = json.load(file)
@@ -148,6 +156,8 @@ def load(path: str) -> Model:
         for c_type in types + [row['returns']]:
             if c_type not in C_TYPES:
                 raise SystemExit('%s: the type "%s" may not cross the ABI' % (row['name'], c_type))
+        # Bytes with a NUL inside, which a text cannot hold: their size is the next argument.
+        types = ['image' if a['name'] == 'image' else a['type'] for a in row['arguments']]
         functions.append(Function(row['name'], row['returns'], types,
                                   [a['name'] for a in row['arguments']]))
     return Model(
@@ -155,6 +165,4 @@ def load(path: str) -> Model:
         errors=[Error(e['name'], e['number'], e['text']) for e in data['errors']],
         options=[Option(o['name'], o['type'], closed_list(o.get('choices')), o['doc'])
                  for o in data['options']],
-        operations=[Operation(o['name'], o['doc'], [read_argument(a) for a in o['arguments']],
-                              read_result(o['result']))
-                    for o in data['operations'] if o.get('who') != 'internal'])
+        operations=[read_operation(o) for o in data['operations'] if o.get('who') != 'internal'])

@@ -18,9 +18,9 @@ BY_HAND = ('bk_new', 'bk_close', 'bk_open', 'bk_shutdown', 'bk_wait', 'bk_call',
 LEFT_OUT = ('bk_wait', 'bk_call', 'bk_free', 'bk_open', 'bk_shutdown', 'bk_pick_text',
             'bk_pick_number')
 TS = {'int': 'number', 'double': 'number', 'const char *': 'string | null',
-      'char *': 'string | null', 'bk_keeper *': 'Handle', 'void': 'void'}
+      'char *': 'string | null', 'bk_keeper *': 'Handle', 'void': 'void', 'image': 'Uint8Array'}
 KINDS = {'int': '"int"', 'double': '"double"', 'const char *': '"text"', 'char *': '"owned"',
-         'bk_keeper *': '"keeper"', 'void': '"void"'}
+         'bk_keeper *': '"keeper"', 'void': '"void"', 'image': '"image"'}
 HINTS = {'text': 'string', 'path': 'string', 'int': 'number', 'number': 'number',
          'bool': 'boolean', 'choice': 'string', 'secret': 'string',
          'object': 'Record<string, unknown>', 'list': 'unknown[]'}
@@ -55,7 +55,7 @@ def abi_file(model: Model) -> str:
            'is platform/.\n\nexport const ABI = %d;\n\n' % model.abi,
            comment('A bk_keeper *: an external in Node, a number in Bun. Opaque to the rest.'),
            'export type Handle = unknown;\n\n',
-           'export type Kind = "int" | "double" | "text" | "owned" | "keeper" | "void";\n\n',
+           'export type Kind = "int" | "double" | "text" | "owned" | "keeper" | "image" | "void";\n\n',
            comment('name: what it returns, and what it takes. "owned" is a text we must free.'),
            'export const FUNCTIONS: Record<string, { returns: Kind; takes: Kind[] }> = {\n']
     for function in model.functions:
@@ -160,9 +160,9 @@ def operations_file(model: Model) -> str:
 # -- addon_gen.c --
 
 C_READ = {'int': 'addon_get_int', 'double': 'addon_get_double', 'const char *': 'addon_get_text',
-          'bk_keeper *': 'addon_get_keeper'}
+          'bk_keeper *': 'addon_get_keeper', 'image': 'addon_get_image'}
 C_LOCAL = {'int': 'int %s = 0', 'double': 'double %s = 0', 'const char *': 'char *%s = NULL',
-           'bk_keeper *': 'bk_keeper *%s = NULL'}
+           'bk_keeper *': 'bk_keeper *%s = NULL', 'image': 'const char *%s = NULL'}
 C_MAKE = {'int': 'addon_int', 'double': 'addon_double', 'const char *': 'addon_text',
           'char *': 'addon_owned_text'}
 

@@ -42,7 +42,9 @@ def page(tables):
            'and health of a bot\'s database, from a shell, while the bot runs or not. Every option may '
            'also stand in the environment or in a .env file; the command line wins.\n',
            '.SH COMMANDS\n']
-    out += [command(row) for row in tables['operations']]
+    # Bytes out of a program's memory cannot be typed in a shell.
+    out += [command(row) for row in tables['operations']
+            if all(argument['type'] != 'data' for argument in row['arguments'])]
     out.append('.TP\n.B botkeep describe\nPrints every option, operation, error and event as JSON.\n')
     out.append('.SH OPTIONS\n.TP\n.B \\-\\-json\nPrints the result as JSON.\n'
                '.TP\n.B \\-\\-help\nPrints help: of a command, where one is given.\n'

@@ -224,6 +224,10 @@ int bk__backup_restore(struct bk__job *job) {
     const char *mode = bk__job_text(job, "mode");
     const char *to = bk__job_text(job, "to");
     run.mode = mode == NULL ? "auto" : mode;
+    if (strcmp(run.mode, "auto") == 0 &&
+        bk__config_bool(bk__job_config(job), BK__OPT_DATABASE_MEMORY)) {
+        run.mode = "staged"; /* what the bot has in memory would overwrite it */
+    }
     run.dir = bk__config_text(bk__job_config(job), BK__OPT_BACKUP_DIR);
     /* First without the lock: a restore from a folder that is not there makes none, and one into
        another file needs only to read. */

@@ -29,6 +29,8 @@ struct bk__cli {
 int bk__cli_parse(struct bk__cli *cli, int argc, char **argv);
 
 /* help.c */
+/* Whether the operation takes bytes that a shell cannot give. */
+bool bk__cli_needs_data(struct json_object *operation);
 void bk__cli_help(const struct bk__cli *cli, FILE *out);
 
 /* run.c: opens a keeper, runs the operation, shows progress, prints the result. An exit

@@ -97,11 +97,23 @@ static int take_flag(struct bk__cli *cli, const struct flags *flags, int at,
     }
 }
 
+/* Bytes out of a program's memory cannot be typed in a shell. */
+bool bk__cli_needs_data(struct json_object *operation) {
+    struct json_object *arguments = bk__cli_member(operation, "arguments");
+    for (size_t i = 0; arguments && i < json_object_array_length(arguments); i++) {
+        struct json_object *field = json_object_array_get_idx(arguments, i);
+        if (strcmp(bk__cli_text(field, "type"), "data") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static struct json_object *find_operation(struct json_object *tables, const char *name) {
     struct json_object *operations = bk__cli_member(tables, "operations");
     for (size_t i = 0; i < json_object_array_length(operations); i++) {
         struct json_object *row = json_object_array_get_idx(operations, i);
-        if (strcmp(bk__cli_text(row, "name"), name) == 0) {
+        if (strcmp(bk__cli_text(row, "name"), name) == 0 && !bk__cli_needs_data(row)) {
             return row;
         }
     }

@@ -87,7 +87,7 @@ static void print_commands(const struct bk__cli *cli, FILE *out) {
             const char *name = bk__cli_text(row, "name");
             bool in_group =
                 strncmp(name, cli->command, length) == 0 && name[length] == '.';
-            if (in_group || pass == 1) {
+            if ((in_group || pass == 1) && !bk__cli_needs_data(row)) {
                 print_command(out, row);
                 known = true;
             }

@@ -23,6 +23,10 @@ enum bk__option_type {
 #define BK__OPTIONS(O)                                                                   \
     O(DATABASE, "database", BK__PATH, "", "", 0, 0, "", "DATABASE_PATH,DATABASE_URL",    \
       "The bot's database: a path, or a URL (sqlite:///, sqlite+aiosqlite:///, file:).") \
+    O(DATABASE_MEMORY, "database.memory", BK__BOOL, "", "false", 0, 0, "",               \
+      "DATABASE_IN_MEMORY",                                                              \
+      "Whether the bot keeps the database in memory (sql.js) and saves it whole with "   \
+      "bk_save().")                                                                      \
     O(STATE_DIR, "state.dir", BK__PATH, "", "", 0, 0, "", "BOTKEEP_STATE_DIR",           \
       "The folder of botkeep's own records; empty: DATABASE.botkeep beside the "         \
       "database.")                                                                       \

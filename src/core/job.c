@@ -36,6 +36,7 @@ struct bk__job *bk__job_make(struct bk__keeper *k, const struct bk__operation *o
 
 void bk__job_free(struct bk__job *job) {
     json_object_put(job->args);
+    free(job->image);
     json_object_put(job->result);
     bk__event_drop(job->reserved);
     free(job->spare);
@@ -70,6 +71,11 @@ int64_t bk__job_int(struct bk__job *job, const char *name, int64_t fallback) {
 
 bool bk__job_bool(struct bk__job *job, const char *name, bool fallback) {
     return bk__json_bool(job->args, name, fallback);
+}
+
+const unsigned char *bk__job_image(struct bk__job *job, size_t *ret_size) {
+    *ret_size = job->image_size;
+    return job->image;
 }
 
 const char *bk__job_operation(struct bk__job *job) {

@@ -6,6 +6,7 @@
 #define BK_CORE_JOB_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct bk__config;
@@ -17,6 +18,9 @@ struct json_object;
 const char *bk__job_text(struct bk__job *job, const char *name); /* NULL: absent */
 int64_t bk__job_int(struct bk__job *job, const char *name, int64_t fallback);
 bool bk__job_bool(struct bk__job *job, const char *name, bool fallback);
+
+/* The bytes that the host handed over with the job; they belong to it. NULL: none. */
+const unsigned char *bk__job_image(struct bk__job *job, size_t *ret_size);
 
 /* The operation's name and all its arguments as one object; both belong to the job. The relay to
    the helper program and the event queue read them. */

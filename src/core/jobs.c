@@ -195,13 +195,9 @@ static int prepare_done(struct bk__job *job) {
     return job->reserved && job->spare ? 0 : bk__fail_memory();
 }
 
-int bk__jobs_add(struct bk__keeper *k, const struct bk__operation *operation,
-                 struct json_object *args, enum bk__job_owner owner,
-                 struct bk__job **ret) {
-    struct bk__job *job = bk__job_make(k, operation, args);
-    if (!job) {
-        return bk__fail_memory();
-    }
+/* The job, which is taken, into its lane's queue. Its id, or an error. */
+static int enter(struct bk__job *job, enum bk__job_owner owner, struct bk__job **ret) {
+    struct bk__keeper *k = job->k;
     int id = new_id();
     job->id = id;
     job->owner = owner;
@@ -227,6 +223,13 @@ int bk__jobs_add(struct bk__keeper *k, const struct bk__operation *operation,
     return id;
 }
 
+int bk__jobs_add(struct bk__keeper *k, const struct bk__operation *operation,
+                 struct json_object *args, enum bk__job_owner owner,
+                 struct bk__job **ret) {
+    struct bk__job *job = bk__job_make(k, operation, args);
+    return job ? enter(job, owner, ret) : bk__fail_memory();
+}
+
 /* ---- for api ----------------------------------------------------------------------- */
 
 static int refuse_operation(const char *name) {
@@ -242,14 +245,37 @@ static bool is_helper(const struct bk__keeper *k) {
            !bk__config_bool(k->config, BK__OPT_RUN_TRACK);
 }
 
-int bk__keeper_run(struct bk__keeper *k, const char *operation, const char *args_json) {
+/* A job for the host, made and not yet queued. */
+static int make_for_host(struct bk__keeper *k, const char *operation,
+                         const char *args_json, struct bk__job **ret) {
     const struct bk__operation *found = bk__operation_find(operation);
     if (!found || (strcmp(found->who, "internal") == 0 && !is_helper(k))) {
         return refuse_operation(operation);
     }
     struct json_object *args = NULL;
     int code = bk__operation_parse(found, args_json, &args);
-    return code < 0 ? code : bk__jobs_add(k, found, args, BK__JOB_HOST, NULL);
+    if (code < 0) {
+        return code;
+    }
+    *ret = bk__job_make(k, found, args);
+    return *ret ? 0 : bk__fail_memory();
+}
+
+int bk__keeper_run(struct bk__keeper *k, const char *operation, const char *args_json) {
+    return bk__keeper_run_image(k, operation, args_json, NULL, 0);
+}
+
+int bk__keeper_run_image(struct bk__keeper *k, const char *operation,
+                         const char *args_json, unsigned char *image, size_t size) {
+    struct bk__job *job = NULL;
+    int code = make_for_host(k, operation, args_json, &job);
+    if (code < 0) {
+        free(image);
+        return code;
+    }
+    job->image = image;
+    job->image_size = size;
+    return enter(job, BK__JOB_HOST, NULL);
 }
 
 static struct bk__job *find_host_job(struct bk__keeper *k, int id) {

@@ -112,6 +112,9 @@ void bk__keeper_plan(struct bk__keeper *k, const struct bk__plan *rows, int coun
 /* ---- jobs, for api ----------------------------------------------------------------- */
 
 int bk__keeper_run(struct bk__keeper *k, const char *operation, const char *args_json);
+/* The same with bytes for the operation, which are taken, also on an error. */
+int bk__keeper_run_image(struct bk__keeper *k, const char *operation,
+                         const char *args_json, unsigned char *image, size_t size);
 char *bk__keeper_wait(struct bk__keeper *k, int job, int timeout_ms);
 int bk__keeper_cancel(struct bk__keeper *k, int job);
 void bk__keeper_cancel_all(struct bk__keeper *k);

@@ -38,6 +38,8 @@ struct bk__job {
     int id;
     enum bk__job_owner owner;
     struct json_object *args;
+    unsigned char *image; /* handed over by the host; NULL: none */
+    size_t image_size;
 
     /* -- of the thread that runs it */
     struct json_object *result;

@@ -150,6 +150,8 @@ static int check_value(const struct bk__operation *operation,
         return json_object_is_type(value, json_type_array)
                    ? 0
                    : refuse_value(operation, field, "a list");
+    case 'd':
+        return refuse_value(operation, field, "handed over by bk_save(), not in JSON");
     default:
         return bk__fail(BK_EINTERNAL,
                         "The table of %s gives %s the type %s. Please report it.",

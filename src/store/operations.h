@@ -7,7 +7,7 @@
 
 #include <core/operation.h>
 
-/* store.probe; a NULL name ends it. */
+/* store.probe and store.save; a NULL name ends it. */
 extern const struct bk__operation bk__store_operations[];
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Which driver looks after the option "database", opening through it, and the operation
- * store.probe. Not a driver itself. Features open the store here.
+ * Which driver looks after the option "database", opening through it, and the table of this
+ * room's operations. Not a driver itself. Features open the store here.
  */
 #include <store/store.h>
 
@@ -11,6 +11,7 @@
 #include <core/error.h>
 #include <core/job.h>
 #include <store/operations.h>
+#include <store/save.h>
 
 const struct bk__store_driver *bk__store_driver_for(const char *database) {
     const struct bk__store_driver *const *driver;
@@ -87,6 +88,22 @@ static const struct bk__field probe_result[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
+static const struct bk__field save_arguments[] = {
+    {"image", "data", "", "", "The database's bytes, which bk_save() hands over."},
+    {"backup", "text", "", "manual|auto|startup|shutdown",
+     "Makes a backup of this kind of it as well."},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static const struct bk__field save_result[] = {
+    {"path", "text", "", "", "The database's file, symbolic links followed."},
+    {"bytes", "int", "", "", "Its size."},
+    {"sha256", "text", "", "", "SHA-256 of it."},
+    {"tables", "object", "", "", "Rows of each table, by name."},
+    {"backup", "text?", "", "", "The name of the backup, where one was asked for."},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
 const struct bk__operation bk__store_operations[] = {
     {
         .name = "store.probe",
@@ -98,6 +115,17 @@ const struct bk__operation bk__store_operations[] = {
         .arguments = NULL,
         .result = probe_result,
         .run = run_probe,
+    },
+    {
+        .name = "store.save",
+        .doc = "Proves the image of a database that the bot keeps in memory, and puts it "
+               "in the place of the database's file in one step.",
+        .who = "owner",
+        .lane = BK__LANE_WORK,
+        .place = BK__PLACE_HOST,
+        .arguments = save_arguments,
+        .result = save_result,
+        .run = bk__store_save,
     },
     {.name = NULL},
 };

@@ -65,6 +65,15 @@ bool addon_get_text(napi_env env, napi_value value, char **ret) {
     return true;
 }
 
+bool addon_get_image(napi_env env, napi_value value, const char **ret) {
+    void *data = NULL;
+
+    if (napi_get_typedarray_info(env, value, NULL, NULL, &data, NULL, NULL) != napi_ok)
+        return refuse(env, "an argument must be a Uint8Array");
+    *ret = data;
+    return true;
+}
+
 bool addon_get_keeper(napi_env env, napi_value value, bk_keeper **ret) {
     void *data;
 

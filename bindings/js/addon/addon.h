@@ -25,6 +25,8 @@ bool addon_arguments(napi_env env, napi_callback_info info, size_t count,
 bool addon_get_int(napi_env env, napi_value value, int *ret);
 bool addon_get_double(napi_env env, napi_value value, double *ret);
 bool addon_get_text(napi_env env, napi_value value, char **ret);
+/* Where the bytes of a typed array are, which stays the array's. */
+bool addon_get_image(napi_env env, napi_value value, const char **ret);
 bool addon_get_keeper(napi_env env, napi_value value, bk_keeper **ret);
 
 /* An answer; NULL with an exception pending. A text of NULL becomes null. */

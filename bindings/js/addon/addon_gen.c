@@ -112,6 +112,25 @@ static napi_value call_bk_cancel(napi_env env, napi_callback_info info)
     return answer;
 }
 
+static napi_value call_bk_save(napi_env env, napi_callback_info info)
+{
+    napi_value argv[4], answer = NULL;
+    bk_keeper *k = NULL;
+    const char *image = NULL;
+    double size = 0;
+    char *args_json = NULL;
+
+    if (!addon_arguments(env, info, 4, argv))
+        return NULL;
+    if (addon_get_keeper(env, argv[0], &k) &&
+        addon_get_image(env, argv[1], &image) &&
+        addon_get_double(env, argv[2], &size) &&
+        addon_get_text(env, argv[3], &args_json))
+        answer = addon_int(env, bk_save(k, image, size, args_json));
+    free(args_json);
+    return answer;
+}
+
 static napi_value call_bk_next(napi_env env, napi_callback_info info)
 {
     napi_value argv[2], answer = NULL;
@@ -227,6 +246,7 @@ const struct addon_function addon_generated[] = {
     {"bk_get", call_bk_get},
     {"bk_run", call_bk_run},
     {"bk_cancel", call_bk_cancel},
+    {"bk_save", call_bk_save},
     {"bk_next", call_bk_next},
     {"bk_wakeup_fd", call_bk_wakeup_fd},
     {"bk_report", call_bk_report},

@@ -6,7 +6,7 @@ export const ABI = 1;
 /** A bk_keeper *: an external in Node, a number in Bun. Opaque to the rest. */
 export type Handle = unknown;
 
-export type Kind = "int" | "double" | "text" | "owned" | "keeper" | "void";
+export type Kind = "int" | "double" | "text" | "owned" | "keeper" | "image" | "void";
 
 /** name: what it returns, and what it takes. "owned" is a text we must free. */
 export const FUNCTIONS: Record<string, { returns: Kind; takes: Kind[] }> = {
@@ -26,6 +26,7 @@ export const FUNCTIONS: Record<string, { returns: Kind; takes: Kind[] }> = {
     bk_wait: { returns: "owned", takes: ["keeper", "int", "int"] },
     bk_call: { returns: "owned", takes: ["keeper", "text", "text"] },
     bk_cancel: { returns: "int", takes: ["keeper", "int"] },
+    bk_save: { returns: "int", takes: ["keeper", "image", "double", "text"] },
     bk_next: { returns: "owned", takes: ["keeper", "int"] },
     bk_wakeup_fd: { returns: "int", takes: ["keeper"] },
     bk_report: { returns: "int", takes: ["keeper", "text", "text", "text", "int"] },
@@ -50,6 +51,7 @@ export interface Library {
     bk_close(k: Handle): number;
     bk_run(k: Handle, operation: string | null, argsJson: string | null): number;
     bk_cancel(k: Handle, job: number): number;
+    bk_save(k: Handle, image: Uint8Array, size: number, argsJson: string | null): number;
     bk_next(k: Handle, timeoutMs: number): string | null;
     bk_wakeup_fd(k: Handle): number;
     bk_report(k: Handle, check: string | null, level: string | null, message: string | null, ttlMs: number): number;

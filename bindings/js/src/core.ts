@@ -53,8 +53,21 @@ export class Core {
     }
 
     run<T>(operation: string, args: Record<string, unknown> | undefined, keeper: unknown): Job<T> {
-        const id = check(this.platform.library, this.platform.library.bk_run(this.handle,
-            text(operation, "the operation"), args === undefined ? null : jsonOf(args)));
+        return this.started<T>(this.platform.library.bk_run(this.handle,
+            text(operation, "the operation"), args === undefined ? null : jsonOf(args)), operation, keeper);
+    }
+
+    /** The image is copied before this returns. */
+    save<T>(image: Uint8Array, args: object, keeper: unknown): Job<T> {
+        if (!(image instanceof Uint8Array)) {
+            throw new BotkeepError("BK_EINVAL", "the image must be a Uint8Array. Nothing was saved.");
+        }
+        return this.started<T>(this.platform.library.bk_save(this.handle, image, image.byteLength,
+            jsonOf(args)), "store.save", keeper);
+    }
+
+    private started<T>(answer: number, operation: string, keeper: unknown): Job<T> {
+        const id = check(this.platform.library, answer);
         const job = new Job<T>(this, id, operation, keeper);
         this.jobs.set(id, job as Job<unknown>);
         this.watch?.busy(true);
@@ -124,7 +137,7 @@ export class Core {
     }
 }
 
-function jsonOf(args: Record<string, unknown>): string {
+function jsonOf(args: object): string {
     try {
         return JSON.stringify(args);
     } catch (error) {

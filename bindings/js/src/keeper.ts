@@ -4,7 +4,9 @@
 import { Core, type KeeperEvent } from "./core.js";
 import { BotkeepError, check, text } from "./errors.js";
 import type { Job } from "./job.js";
-import { Namespaces, type HealthSnapshotResult, type Options } from "./operations.js";
+import {
+    Namespaces, type HealthSnapshotResult, type Options, type StoreSaveArgs, type StoreSaveResult,
+} from "./operations.js";
 import { load } from "./platform/index.js";
 
 export type { KeeperEvent } from "./core.js";
@@ -70,6 +72,16 @@ export class Keeper extends Namespaces implements AsyncDisposable {
     /** Starts any operation by name. keeper.backup.create(...) and its like call it. */
     run<T = Record<string, unknown>>(operation: string, args?: Record<string, unknown>): Job<T> {
         return this.core.run<T>(operation, args, this);
+    }
+
+    /**
+     * For a database kept in memory (sql.js), with the option database.memory: proves the image and
+     * puts it in the place of the database's file, in one step.
+     *
+     *     await keeper.save(db.export(), { backup: "auto" });
+     */
+    save(image: Uint8Array, args: StoreSaveArgs = {}): Job<StoreSaveResult> {
+        return this.core.save<StoreSaveResult>(image, args, this);
     }
 
     /**

@@ -11,6 +11,11 @@ export interface Options {
      */
     database?: string;
     /**
+     * Whether the bot keeps the database in memory (sql.js) and saves it whole with
+     * bk_save().
+     */
+    database_memory?: boolean;
+    /**
      * The folder of botkeep's own records; empty: DATABASE.botkeep beside the database.
      */
     state_dir?: string;
@@ -609,6 +614,25 @@ export interface StoreProbeResult {
     tables: number;
     /** How long reading a page took, waiting for locks included. */
     response_ms: number;
+}
+
+export interface StoreSaveArgs {
+    /** Makes a backup of this kind of it as well. */
+    backup?: "manual" | "auto" | "startup" | "shutdown";
+}
+
+/** What store.save answers. */
+export interface StoreSaveResult {
+    /** The database's file, symbolic links followed. */
+    path: string;
+    /** Its size. */
+    bytes: number;
+    /** SHA-256 of it. */
+    sha256: string;
+    /** Rows of each table, by name. */
+    tables: Record<string, unknown>;
+    /** The name of the backup, where one was asked for. */
+    backup: string | null;
 }
 
 /** What starts operations: a keeper. */

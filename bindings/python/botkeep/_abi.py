@@ -24,6 +24,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "bk_wait": (c_void_p, [c_void_p, c_int, c_int]),
     "bk_call": (c_void_p, [c_void_p, c_char_p, c_char_p]),
     "bk_cancel": (c_int, [c_void_p, c_int]),
+    "bk_save": (c_int, [c_void_p, c_char_p, c_double, c_char_p]),
     "bk_next": (c_void_p, [c_void_p, c_int]),
     "bk_wakeup_fd": (c_int, [c_void_p]),
     "bk_report": (c_int, [c_void_p, c_char_p, c_char_p, c_char_p, c_int]),

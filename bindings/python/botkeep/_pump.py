@@ -96,11 +96,10 @@ class Pump(threading.Thread):
             reason = HandleError("the keeper's thread failed: %s" % error)
         self._finish(reason)
 
-    def start_job(self, operation: bytes, args: Optional[bytes], name: str,
-                  keeper: object) -> Job[Any]:
-        """bk_run() under the lock: the done event may come before it returns."""
+    def start_job(self, name: str, keeper: object, function: str, *args: Any) -> Job[Any]:
+        """bk_run() or bk_save() under the lock: the done event may come before it returns."""
         with self._lock:
-            number = self.handle.call("bk_run", operation, args)
+            number = self.handle.call(function, *args)
             job: Job[Any] = Job(self.handle, number, name, keeper, self)
             if self._over:
                 job._give_up(HandleError("the keeper is closed. Nothing was started."))

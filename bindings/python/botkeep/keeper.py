@@ -18,7 +18,7 @@ from ._pump import Pump
 from .errors import BotkeepError, HandleError, InvalidError, NotFoundError, StateError
 from .events import Event, EventStream
 from .job import Job
-from .operations import HealthSnapshotResult, Namespaces
+from .operations import HealthSnapshotResult, Namespaces, StoreSaveResult
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -149,7 +149,16 @@ class Keeper(Namespaces):
         if self._pump is None:
             self._handle.call("bk_run", to_bytes(operation), text)
             raise StateError("the keeper is not open. Nothing was started. Call open().")
-        return self._pump.start_job(to_bytes(operation), text, operation, self)
+        return self._pump.start_job(operation, self, "bk_run", to_bytes(operation), text)
+
+    def save(self, image: "Union[bytes, bytearray, memoryview]", *,
+             backup: Optional[str] = None) -> Job[StoreSaveResult]:
+        """For a database kept in memory, with the option database.memory: proves the image
+        (sqlite3's serialize()) and puts it in the place of the database's file, in one step.
+        backup: the kind of a backup to be made of it as well."""
+        args = to_bytes(json.dumps({} if backup is None else {"backup": backup}))
+        copy = bytes(image)
+        return self._opened().start_job("store.save", self, "bk_save", copy, len(copy), args)
 
     # -- events --
 

@@ -30,6 +30,7 @@ class Options(TypedDict, total=False):
     """Every option as a keyword: backup.dir is backup_dir. docs/reference/options.md says more."""
 
     database: Union[str, "os.PathLike[str]"]
+    database_memory: bool
     state_dir: Union[str, "os.PathLike[str]"]
     backup_dir: Union[str, "os.PathLike[str]"]
     backup_enabled: bool
@@ -391,6 +392,16 @@ class StoreProbeResult(TypedDict):
     same_file: bool
     tables: int
     response_ms: int
+
+
+class StoreSaveResult(TypedDict):
+    """What store.save answers."""
+
+    path: str
+    bytes: int
+    sha256: str
+    tables: Dict[str, Any]
+    backup: Optional[str]
 
 
 class Backup(Namespace):

@@ -9,7 +9,7 @@ import { BotkeepError } from "../errors.js";
 import { library as path } from "./locate.js";
 
 const TYPES: Record<Kind, string> =
-    { int: "i32", double: "f64", text: "ptr", owned: "ptr", keeper: "ptr", void: "void" };
+    { int: "i32", double: "f64", text: "ptr", owned: "ptr", image: "ptr", keeper: "ptr", void: "void" };
 
 /** A keeper goes in as a number of 64 bits: it is a small one, which Bun 1.1 mangles as a pointer. */
 const takesType = (kind: Kind): string => (kind === "keeper" ? "u64" : TYPES[kind]);

@@ -7,13 +7,14 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <core/error.h>
 #include <core/job.h>
 #include <os/file.h>
 #include <os/thread.h>
-#include <backup/gzip.h>
+#include <backup/codec.h>
 #include <backup/manifest.h>
 #include <backup/pipeline.h>
 
@@ -27,6 +28,9 @@ struct pass {
     struct bk__hash *in_hash, *out_hash;
     int64_t in_bytes, out_bytes;
     int64_t total; /* of the file that is read */
+    struct bk__coding coding;
+    struct bk__places places; /* of the archive, whichever side it is */
+    bool ended;               /* the coding's last block was read */
 };
 
 static int pass_open(struct pass *pass, const char *in_path) {
@@ -95,53 +99,92 @@ static int worker_count(void) {
     return bk__cpu_count();
 }
 
-static void *gzip_begin(void) {
-    return bk__gzip_new();
+/* A worker's state is the codec's own, and which codec it is. */
+struct worker {
+    const struct bk__codec *codec;
+    void *state;
+};
+
+static void *worker_begin(void *context) {
+    const struct pass *pass = context;
+    struct worker *worker = malloc(sizeof *worker);
+    if (worker == NULL) {
+        return NULL;
+    }
+    worker->codec = pass->coding.codec;
+    worker->state = worker->codec->begin(pass->coding.with);
+    if (worker->state == NULL) {
+        free(worker);
+        return NULL;
+    }
+    return worker;
 }
 
-static void gzip_end(void *state) {
-    bk__gzip_free(state);
+static void worker_end(void *state) {
+    struct worker *worker = state;
+    worker->codec->end(worker->state);
+    free(worker);
+}
+
+static size_t block_room(const struct pass *pass) {
+    size_t room = pass->coding.codec->room;
+    return room > BK__CODEC_BLOCK ? room : BK__CODEC_BLOCK;
 }
 
 /* ---- packing -------------------------------------------------------------------------- */
 
-static int64_t pack_fill(void *context, unsigned char *in, int64_t *ret_at) {
+/* Bytes of the archive: hashed, summed by place, written. */
+static int put(struct pass *pass, const unsigned char *bytes, size_t size) {
+    bk__places_add(&pass->places, bytes, size);
+    return pass_write(pass, bytes, size);
+}
+
+static int pack_fill(void *context, struct bk__block *block) {
     struct pass *pass = context;
-    *ret_at = pass->in_bytes;
-    return pass_read(pass, in, BK__GZIP_BLOCK);
+    block->at = pass->in_bytes;
+    int64_t got = pass_read(pass, block->in, BK__CODEC_BLOCK);
+    if (got < 0) {
+        return (int)got;
+    }
+    block->in_size = (size_t)got;
+    bool last = got == 0 && pass->coding.codec->ends && !pass->ended;
+    pass->ended = got == 0;
+    return got > 0 || last;
 }
 
 static int pack_work(void *state, struct bk__block *block) {
-    block->out_size = bk__gzip_deflate(state, block->in, block->in_size, block->out);
-    return block->out_size == 0;
+    const struct worker *worker = state;
+    return (int)worker->codec->pack(worker->state, block);
 }
 
-static int pack_drain(void *context, const unsigned char *out, size_t size) {
+static int pack_drain(void *context, const struct bk__block *block) {
     struct pass *pass = context;
     bk__job_progress(pass->job, "compress", pass->in_bytes, pass->total);
-    return pass_write(pass, out, size);
+    return put(pass, block->out, block->out_size);
 }
 
-static int pack_blame(void *context, int64_t at, int why) {
+static int pack_blame(void *context, const struct bk__block *block, int why) {
     (void)context;
     return bk__fail(BK_EINTERNAL,
-                    "The block at byte %" PRId64 " could not be compressed (%d). "
+                    "The block at byte %" PRId64 " could not be packed: %s. "
                     "No backup was made; the database is untouched. "
                     "Please report it.",
-                    at, why);
+                    block->at, bk__codec_why_text((enum bk__codec_why)why));
 }
 
 static int pack_run(struct pass *pass, const char *image, const char *archive) {
     const struct bk__pipeline plan = {.context = pass,
-                                      .in_room = BK__GZIP_BLOCK,
-                                      .out_room = BK__GZIP_ROOM,
+                                      .room = block_room(pass),
                                       .fill = pack_fill,
                                       .drain = pack_drain,
                                       .blame = pack_blame,
-                                      .begin = gzip_begin,
+                                      .begin = worker_begin,
                                       .work = pack_work,
-                                      .end = gzip_end};
+                                      .end = worker_end};
     int rc = pass_open(pass, image);
+    if (rc == 0) {
+        rc = put(pass, pass->coding.prefix, pass->coding.prefix_size);
+    }
     if (rc == 0) {
         rc = bk__pipeline_run(&plan, worker_count());
     }
@@ -153,8 +196,8 @@ static int pack_run(struct pass *pass, const char *image, const char *archive) {
 }
 
 int bk__archive_pack(struct bk__job *job, const char *image, const char *archive,
-                     struct bk__archive_facts *ret) {
-    struct pass pass = {.job = job, .in_fd = -1, .out_path = archive};
+                     const struct bk__coding *coding, struct bk__archive_facts *ret) {
+    struct pass pass = {.job = job, .in_fd = -1, .out_path = archive, .coding = *coding};
     pass.out_fd = bk__file_create(archive);
     if (pass.out_fd < 0) {
         return bk__fail_errno(pass.out_fd, "cannot create", archive, NULL);
@@ -167,6 +210,7 @@ int bk__archive_pack(struct bk__job *job, const char *image, const char *archive
     if (rc == 0) {
         ret->bytes = pass.out_bytes;
         ret->database_bytes = pass.in_bytes;
+        ret->places = pass.places;
         pass_sums(&pass, ret->sha256, ret->archive_sha256);
     }
     pass_close(&pass);
@@ -183,8 +227,20 @@ static int damaged(const struct pass *pass, int64_t at, const char *why) {
                     pass->sink->what, at, pass->total, why);
 }
 
-static int read_drain(void *context, const unsigned char *out, size_t size) {
-    struct pass *pass = context;
+/* The next bytes of the archive: hashed and summed by place. */
+static int64_t take(struct pass *pass, unsigned char *bytes, size_t room) {
+    int64_t got = pass_read(pass, bytes, room);
+    if (got > 0) {
+        bk__places_add(&pass->places, bytes, (size_t)got);
+    }
+    return got;
+}
+
+static int read_blame(struct pass *pass, int64_t at, enum bk__codec_why why) {
+    return damaged(pass, at, bk__codec_why_text(why));
+}
+
+static int take_out(struct pass *pass, const unsigned char *out, size_t size) {
     if ((int64_t)size > pass->sink->database_bytes - pass->out_bytes) {
         return damaged(pass, pass->in_bytes, "it holds more than its manifest says");
     }
@@ -193,45 +249,66 @@ static int read_drain(void *context, const unsigned char *out, size_t size) {
     return pass_write(pass, out, size);
 }
 
-static int read_blame(void *context, int64_t at, int why) {
-    return damaged(context, at, bk__gzip_why_text((enum bk__gzip_why)why));
-}
-
-/* One whole member of ours. The first bytes of it tell how long it is. */
-static int64_t read_fill(void *context, unsigned char *in, int64_t *ret_at) {
+static int block_drain(void *context, const struct bk__block *block) {
     struct pass *pass = context;
-    *ret_at = pass->in_bytes;
-    int64_t got = pass_read(pass, in, BK__GZIP_HEAD);
-    if (got <= 0) {
-        return got;
+    if (pass->ended) {
+        return read_blame(pass, block->at, BK__CODEC_LONG);
     }
-    size_t size = got < BK__GZIP_HEAD ? 0 : bk__gzip_member_size(in);
-    if (size == 0) {
-        return read_blame(pass, *ret_at, BK__GZIP_FRAME);
-    }
-    got = pass_read(pass, in + BK__GZIP_HEAD, size - BK__GZIP_HEAD);
-    if (got >= 0 && (size_t)got < size - BK__GZIP_HEAD) {
-        return read_blame(pass, *ret_at, BK__GZIP_SHORT);
-    }
-    return got < 0 ? got : (int64_t)size;
+    pass->ended = block->out_size == 0 && pass->coding.codec->ends;
+    return take_out(pass, block->out, block->out_size);
 }
 
-static int read_work(void *state, struct bk__block *block) {
-    return (int)bk__gzip_inflate(state, block->in, block->in_size, block->out,
-                                 &block->out_size);
+static int block_blame(void *context, const struct bk__block *block, int why) {
+    return read_blame(context, block->at, (enum bk__codec_why)why);
 }
 
-static int read_members(struct pass *pass) {
+/* One whole block. The first bytes of it tell how long it is; where there are none, a block is
+   what there is. */
+static int block_fill(void *context, struct bk__block *block) {
+    struct pass *pass = context;
+    const struct bk__codec *codec = pass->coding.codec;
+    block->at = pass->in_bytes;
+    int64_t got = take(pass, block->in, codec->head > 0 ? codec->head : codec->room);
+    if (got <= 0 || codec->head == 0) {
+        block->in_size = got > 0 ? (size_t)got : 0;
+        return got < 0 ? (int)got : got > 0;
+    }
+    size_t size = (size_t)got < codec->head ? 0 : codec->size(block->in);
+    if (size < codec->head || size > codec->room) {
+        return read_blame(pass, block->at, BK__CODEC_FRAME);
+    }
+    got = take(pass, block->in + codec->head, size - codec->head);
+    if (got >= 0 && (size_t)got < size - codec->head) {
+        return read_blame(pass, block->at, BK__CODEC_SHORT);
+    }
+    block->in_size = size;
+    return got < 0 ? (int)got : 1;
+}
+
+static int block_work(void *state, struct bk__block *block) {
+    const struct worker *worker = state;
+    return (int)worker->codec->unpack(worker->state, block);
+}
+
+static int read_blocks(struct pass *pass) {
     const struct bk__pipeline plan = {.context = pass,
-                                      .in_room = BK__GZIP_ROOM,
-                                      .out_room = BK__GZIP_BLOCK,
-                                      .fill = read_fill,
-                                      .drain = read_drain,
-                                      .blame = read_blame,
-                                      .begin = gzip_begin,
-                                      .work = read_work,
-                                      .end = gzip_end};
-    return bk__pipeline_run(&plan, worker_count());
+                                      .room = block_room(pass),
+                                      .fill = block_fill,
+                                      .drain = block_drain,
+                                      .blame = block_blame,
+                                      .begin = worker_begin,
+                                      .work = block_work,
+                                      .end = worker_end};
+    unsigned char prefix[BK__CODEC_PREFIX];
+    int64_t got = take(pass, prefix, pass->coding.prefix_size);
+    if (got < 0) {
+        return (int)got;
+    }
+    int rc = bk__pipeline_run(&plan, worker_count());
+    if (rc == 0 && pass->coding.codec->ends && !pass->ended) {
+        rc = read_blame(pass, pass->in_bytes, BK__CODEC_SHORT);
+    }
+    return rc;
 }
 
 /* What read_foreign's callbacks failed with: their text is set already. */
@@ -242,56 +319,59 @@ struct foreign_read {
 
 static int64_t foreign_source(void *context, unsigned char *bytes, size_t room) {
     struct foreign_read *read = context;
-    int64_t got = pass_read(read->pass, bytes, room);
+    int64_t got = take(read->pass, bytes, room);
     read->rc = got < 0 ? (int)got : read->rc;
     return got;
 }
 
 static int foreign_sink(void *context, const unsigned char *bytes, size_t size) {
     struct foreign_read *read = context;
-    read->rc = read_drain(read->pass, bytes, size);
+    read->rc = take_out(read->pass, bytes, size);
     return read->rc;
 }
 
 static int read_foreign(struct pass *pass) {
     int64_t at = 0;
     struct foreign_read read = {.pass = pass};
-    const struct bk__gzip_pipe pipe = {&read, foreign_source, foreign_sink};
-    enum bk__gzip_why why = bk__gzip_foreign(&pipe, &at);
-    if (why == BK__GZIP_STOP) {
+    const struct bk__codec_pipe pipe = {&read, foreign_source, foreign_sink};
+    enum bk__codec_why why = pass->coding.codec->foreign(&pipe, &at);
+    if (why == BK__CODEC_STOP) {
         return read.rc;
     }
-    if (why == BK__GZIP_MEMORY) {
+    if (why == BK__CODEC_MEMORY) {
         return bk__fail_memory();
     }
-    return why == BK__GZIP_FINE ? 0 : read_blame(pass, at, (int)why);
+    return why == BK__CODEC_FINE ? 0 : read_blame(pass, at, why);
 }
 
-/* Nothing is compressed: the archive is the image. */
-static int read_plain(struct pass *pass, unsigned char *piece, size_t room) {
-    int64_t got = 0;
-    int rc = 0;
-    do {
-        got = pass_read(pass, piece, room);
-        rc = got < 0 ? (int)got : 0;
-        if (got > 0) {
-            rc = read_drain(pass, piece, (size_t)got);
-        }
-    } while (rc == 0 && got > 0);
-    return rc;
+/* How the archive is coded. What an encrypted one begins with would be read here. */
+static int find_coding(struct pass *pass, const struct bk__form *form) {
+    pass->coding.codec = bk__codec_for(form);
+    if (pass->coding.codec == NULL || form->encrypted) {
+        return bk__fail(BK_EUNSUPPORTED,
+                        "Backup %s is packed in a way this version cannot read. Nothing "
+                        "was touched. Use a newer botkeep, or another backup.",
+                        pass->sink->what);
+    }
+    return 0;
 }
 
 static int read_any(struct pass *pass, const struct bk__form *form) {
-    unsigned char piece[65536];
-    if (form->compression == BK__PLAIN) {
-        return read_plain(pass, piece, sizeof piece);
+    unsigned char head[BK__CODEC_HEAD];
+    int rc = find_coding(pass, form);
+    if (rc != 0) {
+        return rc;
     }
-    int64_t got = bk__file_pread(pass->in_fd, piece, BK__GZIP_HEAD, 0);
+    const struct bk__codec *codec = pass->coding.codec;
+    if (codec->foreign == NULL) {
+        return read_blocks(pass);
+    }
+    int64_t got = bk__file_pread(pass->in_fd, head, codec->head, 0);
     if (got < 0) {
         return bk__fail_errno((int)got, "cannot read", pass->in_path, NULL);
     }
-    bool ours = got == BK__GZIP_HEAD && bk__gzip_member_size(piece) != 0;
-    return ours ? read_members(pass) : read_foreign(pass);
+    bool ours = (size_t)got == codec->head && codec->size(head) != 0;
+    return ours ? read_blocks(pass) : read_foreign(pass);
 }
 
 int bk__archive_read(struct bk__job *job, const char *path, const struct bk__form *form,
@@ -308,10 +388,23 @@ int bk__archive_read(struct bk__job *job, const char *path, const struct bk__for
     if (rc == 0) {
         ret->bytes = pass.in_bytes;
         ret->database_bytes = pass.out_bytes;
+        ret->places = pass.places;
         pass_sums(&pass, ret->archive_sha256, ret->sha256);
     }
     pass_close(&pass);
     return rc;
+}
+
+static int changed(const struct bk__archive_facts *found,
+                   const struct bk__manifest *manifest) {
+    int64_t from = 0;
+    int64_t to = found->bytes;
+    bool placed = bk__places_differ(&found->places, &manifest->places, &from, &to);
+    return bk__fail(BK_ECORRUPT,
+                    "Backup %s is damaged %s bytes %" PRId64 " and %" PRId64
+                    ": the SHA-256 of the file is not the one in its manifest. The "
+                    "database was not touched. Use another backup, and look at the disk.",
+                    manifest->name, placed ? "between" : "somewhere between", from, to);
 }
 
 static int compare(const struct bk__archive_facts *found,
@@ -321,7 +414,7 @@ static int compare(const struct bk__archive_facts *found,
         found->database_bytes != manifest->database_bytes) {
         what = "it has another size than its manifest says";
     } else if (strcmp(found->archive_sha256, manifest->archive_sha256) != 0) {
-        what = "the SHA-256 of the file is not the one in its manifest";
+        return changed(found, manifest);
     } else if (strcmp(found->sha256, manifest->sha256) != 0) {
         what = "the SHA-256 of the database inside is not the one in its manifest";
     }
@@ -329,8 +422,7 @@ static int compare(const struct bk__archive_facts *found,
         return 0;
     }
     return bk__fail(BK_ECORRUPT,
-                    "Backup %s is damaged somewhere in its %" PRId64
-                    " bytes: %s. The database "
+                    "Backup %s is damaged: of %" PRId64 " bytes, %s. The database "
                     "was not touched. Use another backup, and look at the disk.",
                     manifest->name, found->bytes, what);
 }

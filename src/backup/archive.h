@@ -9,9 +9,11 @@
 #include <stdint.h>
 
 #include <base/hash.h>
+#include <backup/places.h>
 
-struct bk__job;
+struct bk__coding;
 struct bk__form;
+struct bk__job;
 struct bk__manifest;
 
 /* What the bytes of an archive are. */
@@ -20,11 +22,12 @@ struct bk__archive_facts {
     int64_t database_bytes;
     char sha256[BK__SHA256_HEX]; /* of the image inside */
     char archive_sha256[BK__SHA256_HEX];
+    struct bk__places places; /* of the file */
 };
 
-/* Compresses an image into a new file, fsyncs it, and says what was written. */
+/* Packs an image into a new file, fsyncs it, and says what was written. */
 int bk__archive_pack(struct bk__job *job, const char *image, const char *archive,
-                     struct bk__archive_facts *ret);
+                     const struct bk__coding *coding, struct bk__archive_facts *ret);
 
 /* Where reading goes, and under which name progress is told. */
 struct bk__archive_sink {

@@ -5,12 +5,14 @@
  */
 #include <backup/gzip.h>
 
-#include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <libdeflate.h>
 #include <zlib.h>
+
+#include <backup/pipeline.h>
 
 #define TAIL 8 /* CRC-32 and length */
 #define PIECE 65536
@@ -61,7 +63,7 @@ size_t bk__gzip_deflate(struct bk__gzip *gzip, const unsigned char *in, size_t i
                         unsigned char *out) {
     size_t body =
         libdeflate_deflate_compress(gzip->deflater, in, in_size, out + BK__GZIP_HEAD,
-                                    BK__GZIP_ROOM - BK__GZIP_HEAD - TAIL);
+                                    BK__CODEC_ROOM - BK__GZIP_HEAD - TAIL);
     if (body == 0) {
         return 0;
     }
@@ -73,37 +75,25 @@ size_t bk__gzip_deflate(struct bk__gzip *gzip, const unsigned char *in, size_t i
     return size;
 }
 
-const char *bk__gzip_why_text(enum bk__gzip_why why) {
-    static const char *const texts[] = {
-        [BK__GZIP_FINE] = "it is fine",
-        [BK__GZIP_FRAME] = "a block's header or trailer is damaged",
-        [BK__GZIP_DATA] = "compressed data is damaged",
-        [BK__GZIP_SUM] = "a block's checksum does not match",
-        [BK__GZIP_SHORT] = "it ends in the middle of a block",
-        [BK__GZIP_STOP] = "reading was stopped",
-        [BK__GZIP_MEMORY] = "there is not enough memory",
-    };
-    return texts[why];
-}
-
 size_t bk__gzip_member_size(const unsigned char head[BK__GZIP_HEAD]) {
     /* Bytes 4 to 9 (time, level, system) are another tool's to set; the rest is the format. */
     if (memcmp(head, head_start, 4) != 0 || memcmp(head + 10, head_start + 10, 6) != 0) {
         return 0;
     }
     size_t size = get_u32(head + 16);
-    return size > BK__GZIP_HEAD + TAIL && size <= BK__GZIP_ROOM ? size : 0;
+    return size > BK__GZIP_HEAD + TAIL && size <= BK__CODEC_ROOM ? size : 0;
 }
 
-enum bk__gzip_why bk__gzip_inflate(struct bk__gzip *gzip, const unsigned char *in,
-                                   size_t in_size, unsigned char *out, size_t *ret_size) {
+enum bk__codec_why bk__gzip_inflate(struct bk__gzip *gzip, const unsigned char *in,
+                                    size_t in_size, unsigned char *out,
+                                    size_t *ret_size) {
     if (in_size <= BK__GZIP_HEAD + TAIL || bk__gzip_member_size(in) != in_size) {
-        return BK__GZIP_FRAME;
+        return BK__CODEC_FRAME;
     }
     const unsigned char *tail = in + in_size - TAIL;
     size_t want = get_u32(tail + 4);
-    if (want > BK__GZIP_BLOCK) {
-        return BK__GZIP_FRAME;
+    if (want > BK__CODEC_BLOCK) {
+        return BK__CODEC_FRAME;
     }
     size_t used = 0;
     size_t got = 0;
@@ -111,19 +101,19 @@ enum bk__gzip_why bk__gzip_inflate(struct bk__gzip *gzip, const unsigned char *i
     enum libdeflate_result result = libdeflate_deflate_decompress_ex(
         gzip->inflater, in + BK__GZIP_HEAD, body, out, want, &used, &got);
     if (result != LIBDEFLATE_SUCCESS || used != body || got != want) {
-        return BK__GZIP_DATA;
+        return BK__CODEC_DATA;
     }
     if (libdeflate_crc32(0, out, got) != get_u32(tail)) {
-        return BK__GZIP_SUM;
+        return BK__CODEC_SUM;
     }
     *ret_size = got;
-    return BK__GZIP_FINE;
+    return BK__CODEC_FINE;
 }
 
 /* ---- foreign streams ------------------------------------------------------------------ */
 
 struct foreign {
-    const struct bk__gzip_pipe *pipe;
+    const struct bk__codec_pipe *pipe;
     z_stream z;
     bool ended;  /* the source has no more */
     bool inside; /* a member has begun and not ended */
@@ -131,55 +121,55 @@ struct foreign {
     unsigned char out[PIECE];
 };
 
-static enum bk__gzip_why zlib_why(int code) {
+static enum bk__codec_why zlib_why(int code) {
     if (code == Z_OK || code == Z_STREAM_END || code == Z_BUF_ERROR) {
-        return BK__GZIP_FINE;
+        return BK__CODEC_FINE;
     }
-    return code == Z_MEM_ERROR ? BK__GZIP_MEMORY : BK__GZIP_DATA;
+    return code == Z_MEM_ERROR ? BK__CODEC_MEMORY : BK__CODEC_DATA;
 }
 
 /* Refills the input when it is used up. */
-static enum bk__gzip_why refill(struct foreign *f, int64_t *at) {
+static enum bk__codec_why refill(struct foreign *f, int64_t *at) {
     if (f->z.avail_in > 0 || f->ended) {
-        return BK__GZIP_FINE;
+        return BK__CODEC_FINE;
     }
     int64_t got = f->pipe->source(f->pipe->context, f->in, sizeof f->in);
     if (got < 0) {
-        return BK__GZIP_STOP;
+        return BK__CODEC_STOP;
     }
     f->ended = got == 0;
     f->z.next_in = f->in;
     f->z.avail_in = (uInt)got;
     *at += got;
-    return BK__GZIP_FINE;
+    return BK__CODEC_FINE;
 }
 
 /* Inflates one output piece and hands it on. */
-static enum bk__gzip_why step(struct foreign *f) {
+static enum bk__codec_why step(struct foreign *f) {
     if (!f->inside && inflateReset(&f->z) != Z_OK) {
-        return BK__GZIP_DATA;
+        return BK__CODEC_DATA;
     }
     f->inside = true;
     f->z.next_out = f->out;
     f->z.avail_out = sizeof f->out;
     int code = inflate(&f->z, Z_NO_FLUSH);
-    enum bk__gzip_why why = zlib_why(code);
+    enum bk__codec_why why = zlib_why(code);
     size_t size = sizeof f->out - f->z.avail_out;
-    if (why == BK__GZIP_FINE && size > 0 &&
+    if (why == BK__CODEC_FINE && size > 0 &&
         f->pipe->sink(f->pipe->context, f->out, size) != 0) {
-        return BK__GZIP_STOP;
+        return BK__CODEC_STOP;
     }
-    if (why == BK__GZIP_FINE && f->ended && f->z.avail_in == 0 && size == 0 &&
+    if (why == BK__CODEC_FINE && f->ended && f->z.avail_in == 0 && size == 0 &&
         code != Z_STREAM_END) {
-        return BK__GZIP_SHORT;
+        return BK__CODEC_SHORT;
     }
     f->inside = code != Z_STREAM_END;
     return why;
 }
 
-enum bk__gzip_why bk__gzip_foreign(const struct bk__gzip_pipe *pipe, int64_t *ret_at) {
+enum bk__codec_why bk__gzip_foreign(const struct bk__codec_pipe *pipe, int64_t *ret_at) {
     int64_t at = 0;
-    enum bk__gzip_why why = BK__GZIP_MEMORY;
+    enum bk__codec_why why = BK__CODEC_MEMORY;
     struct foreign *f = calloc(1, sizeof *f);
     if (f == NULL) {
         return why;
@@ -190,17 +180,49 @@ enum bk__gzip_why bk__gzip_foreign(const struct bk__gzip_pipe *pipe, int64_t *re
         bool any = false;
         do {
             why = refill(f, &at);
-            if (why != BK__GZIP_FINE || (!f->inside && f->z.avail_in == 0)) {
+            if (why != BK__CODEC_FINE || (!f->inside && f->z.avail_in == 0)) {
                 break;
             }
             any = true;
             why = step(f);
-        } while (why == BK__GZIP_FINE);
+        } while (why == BK__CODEC_FINE);
         at -= f->z.avail_in;
-        why = why == BK__GZIP_FINE && !any ? BK__GZIP_SHORT : why;
+        why = why == BK__CODEC_FINE && !any ? BK__CODEC_SHORT : why;
         inflateEnd(&f->z);
     }
     free(f);
     *ret_at = at;
     return why;
 }
+
+/* ---- the row ---------------------------------------------------------------------------- */
+
+static void *row_begin(void *with) {
+    (void)with;
+    return bk__gzip_new();
+}
+
+static void row_end(void *state) {
+    bk__gzip_free(state);
+}
+
+static enum bk__codec_why row_pack(void *state, struct bk__block *block) {
+    block->out_size = bk__gzip_deflate(state, block->in, block->in_size, block->out);
+    return block->out_size > 0 ? BK__CODEC_FINE : BK__CODEC_ROOMLESS;
+}
+
+static enum bk__codec_why row_unpack(void *state, struct bk__block *block) {
+    return bk__gzip_inflate(state, block->in, block->in_size, block->out,
+                            &block->out_size);
+}
+
+const struct bk__codec bk__codec_gzip = {
+    .room = BK__CODEC_ROOM,
+    .head = BK__GZIP_HEAD,
+    .size = bk__gzip_member_size,
+    .begin = row_begin,
+    .end = row_end,
+    .pack = row_pack,
+    .unpack = row_unpack,
+    .foreign = bk__gzip_foreign,
+};

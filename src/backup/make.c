@@ -17,6 +17,7 @@
 #include <store/store.h>
 #include <backup/archive.h>
 #include <backup/catalogue.h>
+#include <backup/codec.h>
 #include <backup/folder.h>
 #include <backup/proof.h>
 
@@ -170,7 +171,8 @@ static int pack(struct bk__making *m, struct bk__archive_facts *ret) {
     if (m->packed == NULL) {
         return BK_ENOMEM;
     }
-    return bk__archive_pack(m->job, m->scratch, m->packed, ret);
+    struct bk__coding coding = {.codec = bk__codec_for(&m->facts.form)};
+    return bk__archive_pack(m->job, m->scratch, m->packed, &coding, ret);
 }
 
 /* Reads the archive from its file and compares it with what was written. */
@@ -196,6 +198,7 @@ static int read_back(struct bk__making *m, const struct bk__archive_facts *writt
         return mismatch(m, "its SHA-256 changed");
     }
     m->facts.bytes = found.bytes;
+    m->facts.places = found.places;
     memcpy(m->facts.sha256, found.sha256, sizeof found.sha256);
     memcpy(m->facts.archive_sha256, found.archive_sha256, sizeof found.archive_sha256);
     return 0;

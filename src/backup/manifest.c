@@ -72,6 +72,22 @@ struct json_object *bk__manifest_show(const struct bk__manifest *manifest, bool 
     return NULL;
 }
 
+/* Where damage is, for archives that can tell: of the file, not of what an operation shows. */
+static bool add_places(struct json_object *to, const struct bk__places *places) {
+    char sums[BK__PLACES_MOST * 8 + 1];
+    if (places->part == 0) {
+        return true;
+    }
+    struct json_object *object = bk__json_object();
+    bk__places_print(places, sums);
+    if (object == NULL || !bk__json_add_int(object, "part", places->part) ||
+        !bk__json_add_text(object, "crc32", sums)) {
+        json_object_put(object);
+        return false;
+    }
+    return bk__json_put(to, "places", object);
+}
+
 char *bk__manifest_print(const struct bk__manifest *manifest) {
     char *text = NULL;
     char tool[64];
@@ -80,7 +96,7 @@ char *bk__manifest_print(const struct bk__manifest *manifest) {
     if (to != NULL && bk__json_add_int(to, "format", FORMAT) &&
         bk__json_add_text(to, "tool", tool) &&
         bk__json_add_text(to, "store", manifest->store) && show_brief(to, manifest) &&
-        show_rest(to, manifest)) {
+        show_rest(to, manifest) && add_places(to, &manifest->places)) {
         text = bk__json_print(to);
     }
     json_object_put(to);
@@ -210,6 +226,21 @@ static void read_sizes(struct reader *reader, struct bk__manifest *m) {
     }
 }
 
+static void read_places(struct reader *reader, struct bk__manifest *m) {
+    struct json_object *object = bk__json_member(reader->object, "places");
+    struct json_object *part = bk__json_member(object, "part");
+    struct json_object *sums = bk__json_member(object, "crc32");
+    if (object == NULL) {
+        return;
+    }
+    if (!json_object_is_type(part, json_type_int) ||
+        !json_object_is_type(sums, json_type_string) ||
+        !bk__places_parse(json_object_get_string(sums), json_object_get_int64(part),
+                          m->bytes, &m->places)) {
+        complain(reader, "places", "is no list of checksums for so many bytes");
+    }
+}
+
 static void read_tables(struct reader *reader, struct bk__manifest *m) {
     struct json_object *tables = bk__json_member(reader->object, "tables");
     if (!json_object_is_type(tables, json_type_object)) {
@@ -252,6 +283,7 @@ bool bk__manifest_parse(const char *text, struct bk__manifest *ret, char *why,
     read_identity(&reader, &manifest);
     read_sizes(&reader, &manifest);
     read_tables(&reader, &manifest);
+    read_places(&reader, &manifest);
     read_proof(&reader, &manifest);
     json_object_put(reader.object);
     if (reader.bad) {

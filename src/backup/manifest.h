@@ -11,6 +11,7 @@
 
 #include <base/hash.h>
 #include <backup/name.h>
+#include <backup/places.h>
 
 #define BK__MANIFEST_LIMIT (4 << 20)          /* bytes of text that are read at most */
 #define BK__SEQUENCE_LIMIT (INT64_C(1) << 52) /* exact as a JSON number everywhere */
@@ -32,6 +33,7 @@ struct bk__manifest {
     int64_t verified_ms;
     char sha256[BK__SHA256_HEX];         /* of the database image */
     char archive_sha256[BK__SHA256_HEX]; /* of the file */
+    struct bk__places places;            /* of the file; part 0: not known */
     int64_t snapshot_ms, verify_ms, total_ms;
     char *note;                 /* NULL: none */
     char store[32];             /* "sqlite", "postgres", ...: the driver's name */

@@ -17,7 +17,6 @@ enum state { EMPTY, FILLED, TAKEN, DONE };
 struct slot {
     enum state state; /* guarded by the ring's lock; who set it owns the rest */
     struct bk__block block;
-    int64_t at;
     int why;
 };
 
@@ -52,7 +51,8 @@ static struct slot *take(struct ring *ring) {
     struct slot *oldest = NULL;
     for (size_t i = 0; i < BK__PIPELINE_SLOTS; i++) {
         struct slot *slot = &ring->slots[i];
-        if (slot->state == FILLED && (oldest == NULL || slot->at < oldest->at)) {
+        if (slot->state == FILLED &&
+            (oldest == NULL || slot->block.index < oldest->block.index)) {
             oldest = slot;
         }
     }
@@ -87,13 +87,13 @@ static void *work_on(void *arg) {
 static int fill_up(struct ring *ring) {
     while (!ring->ended && ring->next_fill - ring->next_drain < BK__PIPELINE_SLOTS) {
         struct slot *slot = &ring->slots[ring->next_fill % BK__PIPELINE_SLOTS];
-        int64_t size = ring->plan->fill(ring->plan->context, slot->block.in, &slot->at);
-        if (size < 0) {
-            return (int)size;
+        slot->block.index = ring->next_fill;
+        int rc = ring->plan->fill(ring->plan->context, &slot->block);
+        if (rc < 0) {
+            return rc;
         }
-        ring->ended = size == 0;
-        if (size > 0) {
-            slot->block.in_size = (size_t)size;
+        ring->ended = rc == 0;
+        if (rc > 0) {
             pthread_mutex_lock(&ring->lock);
             slot->state = FILLED;
             pthread_cond_signal(&ring->filled);
@@ -117,9 +117,8 @@ static int drain_one(struct ring *ring) {
         }
         pthread_mutex_unlock(&ring->lock);
     }
-    int rc = slot->why != 0
-                 ? plan->blame(plan->context, slot->at, slot->why)
-                 : plan->drain(plan->context, slot->block.out, slot->block.out_size);
+    int rc = slot->why != 0 ? plan->blame(plan->context, &slot->block, slot->why)
+                            : plan->drain(plan->context, &slot->block);
     pthread_mutex_lock(&ring->lock); /* the workers look at every slot */
     slot->state = EMPTY;
     pthread_mutex_unlock(&ring->lock);
@@ -129,9 +128,9 @@ static int drain_one(struct ring *ring) {
 
 static int make_slots(struct ring *ring) {
     for (size_t i = 0; i < BK__PIPELINE_SLOTS; i++) {
-        ring->slots[i].block.out_room = ring->plan->out_room;
-        ring->slots[i].block.in = malloc(ring->plan->in_room);
-        ring->slots[i].block.out = malloc(ring->plan->out_room);
+        ring->slots[i].block.room = ring->plan->room;
+        ring->slots[i].block.in = malloc(ring->plan->room);
+        ring->slots[i].block.out = malloc(ring->plan->room);
         if (ring->slots[i].block.in == NULL || ring->slots[i].block.out == NULL) {
             return bk__fail_memory();
         }
@@ -144,7 +143,7 @@ static int start_workers(struct ring *ring, int wish) {
     for (int i = 0; i < wish; i++) {
         struct worker *worker = &ring->workers[i];
         worker->ring = ring;
-        worker->state = ring->plan->begin();
+        worker->state = ring->plan->begin(ring->plan->context);
         if (worker->state == NULL) {
             return bk__fail_memory();
         }

@@ -77,6 +77,30 @@ static void test_backup_verify__the_place_is_told(void **state) {
     box_assert_failed("BK_ECORRUPT", name, place, NULL);
 }
 
+/* A plain archive has no checksums inside: its manifest's tell the place. */
+static void test_backup_verify__the_place_in_a_plain_one_is_told(void **state) {
+    char place[96];
+    (void)state;
+    box_database_with(ROWS_SMALL);
+    const char *name = box_create(NULL);
+    flip(name, 4096 + 100, 3);
+    box_run("backup.verify", NULL);
+    snprintf(place, sizeof place, "between bytes 4096 and 8192");
+    box_assert_failed("BK_ECORRUPT", name, place, NULL);
+    box_run("backup.restore", NULL);
+    box_assert_failed("BK_ENOTFOUND", NULL);
+}
+
+/* The same for bits of a gzip header that mean nothing to who unpacks it. */
+static void test_backup_verify__the_place_of_an_idle_bit_is_told(void **state) {
+    (void)state;
+    box_database_with(ROWS_BIG);
+    const char *name = box_create(NULL);
+    flip(name, 5, 0);
+    box_run("backup.verify", NULL);
+    box_assert_failed("BK_ECORRUPT", name, "between bytes 0 and ", NULL);
+}
+
 static void test_backup_verify__what_is_damaged_is_marked_until_it_is_not(void **state) {
     (void)state;
     box_database_with(ROWS_BIG);
@@ -160,7 +184,7 @@ static void test_backup_verify__an_archive_of_plain_gzip_is_read(void **state) {
         "f='%s'; gunzip -c \"$f\" | gzip -9n > \"$f.new\" && mv \"$f.new\" \"$f\" && "
         "sed -i \"s/\\\"bytes\\\":[0-9]*/\\\"bytes\\\":$(stat -c %s \"$f\")/;"
         "s/\\\"archive_sha256\\\":\\\"[0-9a-f]*/\\\"archive_sha256\\\":\\\"$(sha256sum "
-        "\"$f\" | cut -c1-64)/\" \"$f.json\""));
+        "\"$f\" | cut -c1-64)/;s/,\\\"places\\\":{[^}]*}//\" \"$f.json\""));
     box_call("backup.verify", NULL);
     box_assert_text("result.backups[0].name", name);
     box_args(args, sizeof args, name, "");
@@ -202,6 +226,8 @@ int main(void) {
         TEST(every_flipped_byte_of_a_packed_one_is_found),
         TEST(every_flipped_byte_of_a_plain_one_is_found),
         TEST(the_place_is_told),
+        TEST(the_place_in_a_plain_one_is_told),
+        TEST(the_place_of_an_idle_bit_is_told),
         TEST(what_is_damaged_is_marked_until_it_is_not),
         TEST(all_names_each_that_fails),
         TEST(a_cut_one_does_not_exist),

@@ -48,12 +48,12 @@ static struct bytes sample(size_t size) {
 static struct bytes packed(const struct bytes *in) {
     struct bytes out = {0};
     struct bk__gzip *gzip = bk__gzip_new();
-    unsigned char *room = malloc(BK__GZIP_ROOM);
+    unsigned char *room = malloc(BK__CODEC_ROOM);
     assert_true(gzip != NULL && room != NULL);
-    for (size_t at = 0; at < in->size; at += BK__GZIP_BLOCK) {
+    for (size_t at = 0; at < in->size; at += BK__CODEC_BLOCK) {
         size_t left = in->size - at;
         size_t size = bk__gzip_deflate(
-            gzip, in->data + at, left < BK__GZIP_BLOCK ? left : BK__GZIP_BLOCK, room);
+            gzip, in->data + at, left < BK__CODEC_BLOCK ? left : BK__CODEC_BLOCK, room);
         assert_true(size > 0);
         assert_int_equal(bk__gzip_member_size(room), size);
         add(&out, room, size);
@@ -87,8 +87,8 @@ static int take_both(void *context, const unsigned char *bytes, size_t size) {
 }
 
 /* Through zlib; the result is in both.to. */
-static enum bk__gzip_why foreign(struct both *both, int64_t *ret_at) {
-    const struct bk__gzip_pipe pipe = {both, give_both, take_both};
+static enum bk__codec_why foreign(struct both *both, int64_t *ret_at) {
+    const struct bk__codec_pipe pipe = {both, give_both, take_both};
     return bk__gzip_foreign(&pipe, ret_at);
 }
 
@@ -98,9 +98,9 @@ static void assert_same(const struct bytes *a, const struct bytes *b) {
 }
 
 static void test_backup_gzip__members_come_back(void **state) {
-    static const size_t sizes[] = {1, 2, 4096, BK__GZIP_BLOCK - 1, BK__GZIP_BLOCK};
+    static const size_t sizes[] = {1, 2, 4096, BK__CODEC_BLOCK - 1, BK__CODEC_BLOCK};
     struct bk__gzip *gzip = bk__gzip_new();
-    unsigned char *out = malloc(BK__GZIP_BLOCK);
+    unsigned char *out = malloc(BK__CODEC_BLOCK);
 
     (void)state;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -108,7 +108,7 @@ static void test_backup_gzip__members_come_back(void **state) {
         struct bytes zipped = packed(&in);
         size_t size = 0;
         assert_int_equal(bk__gzip_inflate(gzip, zipped.data, zipped.size, out, &size),
-                         BK__GZIP_FINE);
+                         BK__CODEC_FINE);
         assert_int_equal(size, sizes[i]);
         assert_memory_equal(out, in.data, size);
         free(in.data);
@@ -119,7 +119,7 @@ static void test_backup_gzip__members_come_back(void **state) {
 }
 
 static void test_backup_gzip__noise_fits_the_room(void **state) {
-    struct bytes in = sample(BK__GZIP_BLOCK);
+    struct bytes in = sample(BK__CODEC_BLOCK);
     uint64_t noise = 88172645463325252ULL;
 
     (void)state;
@@ -130,19 +130,19 @@ static void test_backup_gzip__noise_fits_the_room(void **state) {
         memcpy(in.data + i, &noise, 8);
     }
     struct bytes zipped = packed(&in);
-    assert_true(zipped.size <= BK__GZIP_ROOM);
+    assert_true(zipped.size <= BK__CODEC_ROOM);
     free(in.data);
     free(zipped.data);
 }
 
 static void test_backup_gzip__zlib_reads_our_members(void **state) {
-    struct bytes in = sample(3 * BK__GZIP_BLOCK + 77);
+    struct bytes in = sample(3 * BK__CODEC_BLOCK + 77);
     struct both both = {.from = packed(&in)};
     int64_t at = 0;
 
     (void)state;
     both.from.step = 1000;
-    assert_int_equal(foreign(&both, &at), BK__GZIP_FINE);
+    assert_int_equal(foreign(&both, &at), BK__CODEC_FINE);
     assert_int_equal(at, both.from.size);
     assert_same(&both.to, &in);
     free(in.data);
@@ -182,7 +182,7 @@ static void run_program(const char *program, const char *flag, const char *path)
 }
 
 static void test_backup_gzip__plain_gunzip_reads_our_members(void **state) {
-    struct bytes in = sample(2 * BK__GZIP_BLOCK + 5);
+    struct bytes in = sample(2 * BK__CODEC_BLOCK + 5);
     struct bytes zipped = packed(&in);
 
     (void)state;
@@ -196,7 +196,7 @@ static void test_backup_gzip__plain_gunzip_reads_our_members(void **state) {
 }
 
 static void test_backup_gzip__reads_what_the_program_gzip_wrote(void **state) {
-    struct bytes in = sample(2 * BK__GZIP_BLOCK + 5);
+    struct bytes in = sample(2 * BK__CODEC_BLOCK + 5);
     struct both both = {0};
     int64_t at = 0;
 
@@ -205,7 +205,7 @@ static void test_backup_gzip__reads_what_the_program_gzip_wrote(void **state) {
     run_program("gzip", "-k", sandbox_path("b.db"));
     both.from = read_file(sandbox_path("b.db.gz"));
     assert_int_equal(bk__gzip_member_size(both.from.data), 0);
-    assert_int_equal(foreign(&both, &at), BK__GZIP_FINE);
+    assert_int_equal(foreign(&both, &at), BK__CODEC_FINE);
     assert_same(&both.to, &in);
     free(in.data);
     free(both.from.data);
@@ -220,7 +220,7 @@ static void test_backup_gzip__a_foreign_stream_cut_anywhere_is_found(void **stat
     for (size_t size = 0; size < zipped.size; size++) {
         struct both both = {.from = {zipped.data, size, 0, 0}};
         int64_t at = 0;
-        assert_int_not_equal(foreign(&both, &at), BK__GZIP_FINE);
+        assert_int_not_equal(foreign(&both, &at), BK__CODEC_FINE);
         free(both.to.data);
     }
     free(in.data);
@@ -233,16 +233,16 @@ static void test_backup_gzip__every_flipped_bit_is_found(void **state) {
     struct bytes in = sample(2000);
     struct bytes zipped = packed(&in);
     struct bk__gzip *gzip = bk__gzip_new();
-    unsigned char *out = malloc(BK__GZIP_BLOCK);
+    unsigned char *out = malloc(BK__CODEC_BLOCK);
     int idle = 0;
 
     (void)state;
     for (size_t bit = 0; bit < zipped.size * 8; bit++) {
         size_t size = 0;
         zipped.data[bit / 8] ^= (unsigned char)(1 << bit % 8);
-        enum bk__gzip_why why =
+        enum bk__codec_why why =
             bk__gzip_inflate(gzip, zipped.data, zipped.size, out, &size);
-        if (why == BK__GZIP_FINE) {
+        if (why == BK__CODEC_FINE) {
             idle++;
             assert_int_equal(size, in.size);
             assert_memory_equal(out, in.data, size);

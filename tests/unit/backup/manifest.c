@@ -28,6 +28,7 @@ static void fill(struct bk__manifest *m) {
     m->verified_ms = 1764844201000;
     m->sequence = 41;
     m->bytes = 1000;
+    m->places = (struct bk__places){1000, 4096, {0x1234abcd}};
     m->database_bytes = 40960;
     m->pages = 10;
     m->page_size = 4096;
@@ -102,6 +103,7 @@ static void test_backup_manifest__comes_back_as_it_was_printed(void **state) {
     assert_string_equal(out.store, in.store);
     assert_string_equal(out.sha256, in.sha256);
     assert_string_equal(out.archive_sha256, in.archive_sha256);
+    assert_memory_equal(&out.places, &in.places, sizeof in.places);
     assert_string_equal(out.note, in.note);
     assert_null(out.error);
     assert_true(out.created_ms == in.created_ms && out.verified_ms == in.verified_ms);
@@ -164,6 +166,25 @@ static void test_backup_manifest__wrong_types_and_ranges_are_refused(void **stat
     assert_refused("sha256", "\"" SUM "0\"");
     assert_refused(
         "sha256", "\"0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef\"");
+}
+
+/* Older manifests have no sums by place; wrong ones are no reason to believe the rest. */
+static void test_backup_manifest__places_may_be_missing_but_not_wrong(void **state) {
+    struct bk__manifest m;
+    char why[100];
+
+    (void)state;
+    char *text = changed("places", NULL);
+    assert_true(bk__manifest_parse(text, &m, why, sizeof why));
+    assert_int_equal(m.places.part, 0);
+    bk__manifest_clear(&m);
+    free(text);
+    assert_refused("places", "7");
+    assert_refused("places", "{}");
+    assert_refused("places", "{\"part\":4096}");
+    assert_refused("places", "{\"part\":0,\"crc32\":\"1234abcd\"}");
+    assert_refused("places", "{\"part\":4096,\"crc32\":\"1234abc\"}");
+    assert_refused("places", "{\"part\":4096,\"crc32\":\"1234abcd1234abcd\"}");
 }
 
 static void test_backup_manifest__facts_must_agree_with_each_other(void **state) {
@@ -246,6 +267,7 @@ int main(void) {
         cmocka_unit_test(test_backup_manifest__unknown_members_are_for_later_versions),
         cmocka_unit_test(test_backup_manifest__every_fact_is_needed),
         cmocka_unit_test(test_backup_manifest__wrong_types_and_ranges_are_refused),
+        cmocka_unit_test(test_backup_manifest__places_may_be_missing_but_not_wrong),
         cmocka_unit_test(test_backup_manifest__facts_must_agree_with_each_other),
         cmocka_unit_test(test_backup_manifest__what_is_no_json_object_is_refused),
         cmocka_unit_test(test_backup_manifest__every_truncation_is_refused),

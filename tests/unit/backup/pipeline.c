@@ -23,7 +23,7 @@ struct course {
     int64_t fail_fill, fail_work, fail_drain; /* block numbers, -1: never */
 };
 
-static int64_t fill(void *context, unsigned char *in, int64_t *ret_at) {
+static int fill(void *context, struct bk__block *block) {
     struct course *course = context;
     if (course->filled == course->fail_fill) {
         return bk__fail(BK_EIO, "fill %d", (int)course->filled);
@@ -31,16 +31,18 @@ static int64_t fill(void *context, unsigned char *in, int64_t *ret_at) {
     if (course->filled == course->blocks) {
         return 0;
     }
-    *ret_at = course->filled;
+    block->at = course->filled;
     bool bad = course->filled == course->fail_work;
-    memset(in, 0, ROOM);
-    memcpy(in, &course->filled, sizeof course->filled);
-    in[ROOM - 1] = bad;
+    memset(block->in, 0, ROOM);
+    memcpy(block->in, &course->filled, sizeof course->filled);
+    block->in[ROOM - 1] = bad;
+    block->in_size = ROOM;
     course->filled++;
-    return ROOM;
+    return 1;
 }
 
-static void *begin(void) {
+static void *begin(void *context) {
+    (void)context;
     return malloc(1);
 }
 
@@ -57,11 +59,11 @@ static int work(void *state, struct bk__block *block) {
     return block->in[ROOM - 1] ? 7 : 0;
 }
 
-static int drain(void *context, const unsigned char *out, size_t size) {
+static int drain(void *context, const struct bk__block *block) {
     struct course *course = context;
     int64_t number = 0;
-    assert_int_equal(size, sizeof number);
-    memcpy(&number, out, sizeof number);
+    assert_int_equal(block->out_size, sizeof number);
+    memcpy(&number, block->out, sizeof number);
     assert_true(number == course->drained * 2);
     if (course->drained == course->fail_drain) {
         return bk__fail(BK_ENOSPC, "drain %d", (int)course->drained);
@@ -70,15 +72,14 @@ static int drain(void *context, const unsigned char *out, size_t size) {
     return 0;
 }
 
-static int blame(void *context, int64_t at, int why) {
+static int blame(void *context, const struct bk__block *block, int why) {
     (void)context;
-    return bk__fail(BK_ECORRUPT, "block %d: %d", (int)at, why);
+    return bk__fail(BK_ECORRUPT, "block %d: %d", (int)block->at, why);
 }
 
 static int run(struct course *course, int workers) {
     const struct bk__pipeline plan = {.context = course,
-                                      .in_room = ROOM,
-                                      .out_room = ROOM,
+                                      .room = ROOM,
                                       .fill = fill,
                                       .drain = drain,
                                       .blame = blame,

@@ -21,14 +21,15 @@
 #define MARK_MS                                                                          \
     1000 /* beyond the grace: one small file saved, threads that are idle ended */
 
-/* By stat() alone; where there is no database yet there is nothing to lose. */
+/* By stat() alone; where there is no database file yet there is nothing to lose. */
 static bool wants_backup(struct bk__keeper *k) {
     const struct bk__config *config = bk__keeper_config(k);
     const char *database = bk__config_text(config, BK__OPT_DATABASE);
     return bk__config_bool(config, BK__OPT_RUN_TRACK) &&
            bk__config_bool(config, BK__OPT_BACKUP_ENABLED) &&
            bk__config_bool(config, BK__OPT_BACKUP_ON_SHUTDOWN) && database[0] &&
-           bk__file_exists(database) && bk__operation_find("backup.create");
+           (bk__config_on_server(config) || bk__file_exists(database)) &&
+           bk__operation_find("backup.create");
 }
 
 /* The text of the first failure, kept while the later steps go on. */

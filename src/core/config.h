@@ -22,14 +22,16 @@ enum bk__option_type {
 /* id, name, type, unit, default, min, max, choices ("a|b"), environment ("A,B"), doc */
 #define BK__OPTIONS(O)                                                                   \
     O(DATABASE, "database", BK__PATH, "", "", 0, 0, "", "DATABASE_PATH,DATABASE_URL",    \
-      "The bot's database: a path, or a URL (sqlite:///, sqlite+aiosqlite:///, file:).") \
+      "The bot's database: a path, or a URL (sqlite:///, sqlite+aiosqlite:///, file:, "  \
+      "postgresql://). Unset, a URL is made of POSTGRES_HOST, _PORT, _DB_NAME or _DB, "  \
+      "_USER, _PASSWORD, else of PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD.")       \
     O(DATABASE_MEMORY, "database.memory", BK__BOOL, "", "false", 0, 0, "",               \
       "DATABASE_IN_MEMORY",                                                              \
       "Whether the bot keeps the database in memory (sql.js) and saves it whole with "   \
       "bk_save().")                                                                      \
     O(STATE_DIR, "state.dir", BK__PATH, "", "", 0, 0, "", "BOTKEEP_STATE_DIR",           \
       "The folder of botkeep's own records; empty: DATABASE.botkeep beside the "         \
-      "database.")                                                                       \
+      "database file, .botkeep in the working folder for a database server.")            \
     O(BACKUP_DIR, "backup.dir", BK__PATH, "", "./backups", 0, 0, "", "BACKUP_DIR",       \
       "The folder of the backups, relative to the folder the process runs in.")          \
     O(BACKUP_ENABLED, "backup.enabled", BK__BOOL, "", "true", 0, 0, "",                  \
@@ -120,6 +122,9 @@ int bk__config_resolve(struct bk__config *config);
 /* A copy of an option's value for the eyes of others: secrets are "***". NULL: BK_ENOTFOUND or
    BK_ENOMEM with its text. */
 char *bk__config_show(const struct bk__config *config, const char *option);
+
+/* Whether the option database is the URL of a server: then there is no file to look at. */
+bool bk__config_on_server(const struct bk__config *config);
 
 /* The value in force as text ("" when unset), and where it came from: "set", "environment
    BACKUP_DIR", ".env BACKUP_DIR", "default". Both live as long as the config. */

@@ -1,6 +1,7 @@
 /*
  * What the option "database" means: a path out of a path or a URL as SQLAlchemy, Prisma,
- * dbmate and SQLite write it. It touches no file. config_resolve.c calls it.
+ * dbmate and SQLite write it, or the URL of a server. It touches no file and reads no further
+ * into a server's URL: its driver does. config_resolve.c calls it.
  */
 #include <core/config_inside.h>
 
@@ -30,9 +31,9 @@ static int refuse_store(const char *value, size_t length) {
     char *shown = bk__text_redact(value);
     int code = bk__fail(
         BK_EUNSUPPORTED,
-        "The option database is \"%.300s\", and this build keeps SQLite files, not "
-        "%.*s. Nothing was touched. Set it to a path or a URL such as "
-        "sqlite:///data/bot.db.",
+        "The option database is \"%.300s\", and this build keeps SQLite files and "
+        "PostgreSQL databases, not %.*s. Nothing was touched. Set it to a path or a URL "
+        "such as sqlite:///data/bot.db or postgresql://user@host/bot.",
         shown ? shown : "a URL", (int)length, value);
     free(shown);
     return code;
@@ -139,6 +140,16 @@ static int read_sqlite_url(const char *value, char **ret_path) {
     return length ? keep_path(at, length, false, ret_path) : refuse_form("sqlite:");
 }
 
+/* postgres://, postgresql://, and either with SQLAlchemy's +driver. */
+static bool is_postgres(const char *value, size_t scheme) {
+    return (scheme == 8 && strncasecmp(value, "postgres", 8) == 0) ||
+           (scheme == 10 && strncasecmp(value, "postgresql", 10) == 0);
+}
+
+bool bk__config_is_server(const char *database) {
+    return is_postgres(database, scheme_length(database));
+}
+
 int bk__config_database_path(const char *value, char **ret_path) {
     if (strncasecmp(value, "sqlite:", 7) == 0 || strncasecmp(value, "sqlite3:", 8) == 0 ||
         strncasecmp(value, "sqlite+", 7) == 0) {
@@ -149,6 +160,10 @@ int bk__config_database_path(const char *value, char **ret_path) {
         return read_file_url(value, ret_path);
     }
     size_t scheme = scheme_length(value);
+    if (is_postgres(value, scheme)) {
+        *ret_path = strdup(value);
+        return *ret_path ? 0 : bk__fail_memory();
+    }
     if (scheme) {
         return refuse_store(value, scheme);
     }

@@ -32,8 +32,19 @@ int bk__config_force(struct bk__config *config, enum bk__option option, const ch
    BK_EINVAL names the line. */
 int bk__config_dotenv(const char *text, const char *names, char **ret, char **ret_name);
 
-/* config_database.c: the path in a database option. *ret_path is malloc'd. BK_EINVAL,
-   BK_EUNSUPPORTED, BK_ENOMEM. */
+/* config_database.c: the path in a database option, or the URL of a server as it is.
+   *ret_path is malloc'd. BK_EINVAL, BK_EUNSUPPORTED, BK_ENOMEM. */
 int bk__config_database_path(const char *value, char **ret_path);
+bool bk__config_is_server(const char *database); /* such a URL? */
+
+/* config_resolve.c: the first variable of a comma-separated list that is set to something, in
+   the environment or else in the .env file's text (may be NULL). *ret is a copy or NULL,
+   *ret_source a copy like "environment BACKUP_DIR" or NULL. */
+int bk__config_variable(const char *dotenv, const char *names, char **ret,
+                        char **ret_source);
+
+/* config_server.c: a URL made of POSTGRES_* or PG* variables; *ret_url stays NULL where neither
+   a host nor a database is named by them. */
+int bk__config_server_url(const char *dotenv, char **ret_url, char **ret_source);
 
 #endif

@@ -38,18 +38,35 @@ static int environment(const char *names, char **ret, char **ret_name) {
 }
 
 /* Checks a value from outside and makes it the one in force. */
-static int adopt(struct bk__config *config, enum bk__option option, const char *kind,
-                 const char *name, const char *value) {
-    char *source = bk__text_printf("%s %s", kind, name);
-    if (!source) {
-        return bk__fail_memory();
-    }
+static int adopt(struct bk__config *config, enum bk__option option, const char *source,
+                 const char *value) {
     int code = bk__config_check(option, value, source);
-    if (code == 0) {
-        code = bk__config_force(config, option, value, source);
+    return code == 0 ? bk__config_force(config, option, value, source) : code;
+}
+
+int bk__config_variable(const char *dotenv, const char *names, char **ret,
+                        char **ret_source) {
+    char *name = NULL;
+    const char *kind = "environment";
+    int code = environment(names, ret, &name);
+    *ret_source = NULL;
+    if (code == 0 && !*ret && dotenv) {
+        kind = ".env";
+        code = bk__config_dotenv(dotenv, names, ret, &name);
     }
-    free(source);
+    if (code == 0 && *ret) {
+        *ret_source = bk__text_printf("%s %s", kind, name);
+        code = *ret_source ? 0 : bk__fail_memory();
+    }
+    free(name);
     return code;
+}
+
+static void wipe(char *text) {
+    if (text) {
+        explicit_bzero(text, strlen(text));
+        free(text);
+    }
 }
 
 static int resolve_one(struct bk__config *config, enum bk__option option,
@@ -60,24 +77,16 @@ static int resolve_one(struct bk__config *config, enum bk__option option,
         return bk__config_force(config, option, given, "set");
     }
     char *value = NULL;
-    char *name = NULL;
-    const char *kind = "environment";
-    int code = environment(names, &value, &name);
-    if (code == 0 && !value && dotenv) {
-        kind = ".env";
-        code = bk__config_dotenv(dotenv, names, &value, &name);
-    }
+    char *source = NULL;
+    int code = bk__config_variable(dotenv, names, &value, &source);
     if (code == 0 && value) {
-        code = adopt(config, option, kind, name, value);
+        code = adopt(config, option, source, value);
     } else if (code == 0) {
         code =
             bk__config_force(config, option, bk__option_rows[option].fallback, "default");
     }
-    if (value) {
-        explicit_bzero(value, strlen(value));
-    }
-    free(value);
-    free(name);
+    wipe(value);
+    free(source);
     return code;
 }
 
@@ -123,10 +132,23 @@ static int make_absolute(struct bk__config *config, enum bk__option option) {
     return code;
 }
 
-static int resolve_database(struct bk__config *config) {
+/* Nobody named a database: variables that describe a server may. */
+static int resolve_server(struct bk__config *config, const char *dotenv) {
+    char *url = NULL;
+    char *source = NULL;
+    int code = bk__config_server_url(dotenv, &url, &source);
+    if (code == 0 && url) {
+        code = adopt(config, BK__OPT_DATABASE, source, url);
+    }
+    wipe(url);
+    free(source);
+    return code;
+}
+
+static int resolve_database(struct bk__config *config, const char *dotenv) {
     const char *value = bk__config_text(config, BK__OPT_DATABASE);
     if (!value[0]) {
-        return 0;
+        return resolve_server(config, dotenv);
     }
     char *path = NULL;
     char *source = strdup(bk__config_source(config, BK__OPT_DATABASE));
@@ -135,18 +157,23 @@ static int resolve_database(struct bk__config *config) {
         code = bk__config_force(config, BK__OPT_DATABASE, path, source);
     }
     free(source);
-    free(path);
+    wipe(path);
     return code;
 }
 
-/* Beside the database, because that folder is the one the bot can write and keeps. */
+bool bk__config_on_server(const struct bk__config *config) {
+    return bk__config_is_server(bk__config_text(config, BK__OPT_DATABASE));
+}
+
+/* Beside the database file, because that folder is the one the bot can write and keeps. */
 static int resolve_state_dir(struct bk__config *config) {
     if (bk__config_text(config, BK__OPT_STATE_DIR)[0]) {
         return 0;
     }
     const char *database = bk__config_text(config, BK__OPT_DATABASE);
-    char *path = database[0] ? bk__text_printf("%s.botkeep", database)
-                             : bk__file_absolute(".botkeep");
+    bool file = database[0] && !bk__config_is_server(database);
+    char *path =
+        file ? bk__text_printf("%s.botkeep", database) : bk__file_absolute(".botkeep");
     int code = path ? bk__config_force(config, BK__OPT_STATE_DIR, path, "default")
                     : bk__fail_memory();
     free(path);
@@ -160,19 +187,17 @@ int bk__config_resolve(struct bk__config *config) {
         code = resolve_one(config, (enum bk__option)i, dotenv);
     }
     if (code == 0) {
-        code = resolve_database(config);
+        code = resolve_database(config, dotenv);
     }
     for (int i = 0; code == 0 && i < BK__OPTION_COUNT; i++) {
-        if (bk__option_rows[i].type == BK__PATH) {
+        bool url = i == BK__OPT_DATABASE && bk__config_on_server(config);
+        if (bk__option_rows[i].type == BK__PATH && !url) {
             code = make_absolute(config, (enum bk__option)i);
         }
     }
     if (code == 0) {
         code = resolve_state_dir(config);
     }
-    if (dotenv) {
-        explicit_bzero(dotenv, strlen(dotenv));
-    }
-    free(dotenv);
+    wipe(dotenv);
     return code;
 }

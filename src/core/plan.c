@@ -134,7 +134,7 @@ static struct json_object *plan_args(const struct bk__plan *row) {
 
 static bool database_is_there(struct bk__keeper *k) {
     const char *database = bk__config_text(k->config, BK__OPT_DATABASE);
-    return database[0] && bk__file_exists(database);
+    return database[0] && (bk__config_on_server(k->config) || bk__file_exists(database));
 }
 
 /* Another process of the same bot may have done it meanwhile: then its due time is ours.

@@ -92,7 +92,7 @@ void bk__health_disks(const struct bk__config *config, struct bk__buf *out,
     const char *database = bk__config_text(config, BK__OPT_DATABASE);
     struct disk disk = {.what = "data"};
     bk__buf_text(out, ",\"disk\":[");
-    if (*database && !out->failed) {
+    if (*database && !bk__config_on_server(config) && !out->failed) {
         snprintf(disk.path, sizeof disk.path, "%s", database);
         cut_last_part(disk.path);
         add(&disk, limit, out, verdict);

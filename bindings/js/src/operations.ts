@@ -7,7 +7,9 @@ import type { Job } from "./job.js";
 /** Every option: backup.dir is backup_dir, or options: {"backup.dir": ...}. */
 export interface Options {
     /**
-     * The bot's database: a path, or a URL (sqlite:///, sqlite+aiosqlite:///, file:).
+     * The bot's database: a path, or a URL (sqlite:///, sqlite+aiosqlite:///, file:,
+     * postgresql://). Unset, a URL is made of POSTGRES_HOST, _PORT, _DB_NAME or _DB,
+     * _USER, _PASSWORD, else of PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD.
      */
     database?: string;
     /**
@@ -16,7 +18,8 @@ export interface Options {
      */
     database_memory?: boolean;
     /**
-     * The folder of botkeep's own records; empty: DATABASE.botkeep beside the database.
+     * The folder of botkeep's own records; empty: DATABASE.botkeep beside the database
+     * file, .botkeep in the working folder for a database server.
      */
     state_dir?: string;
     /** The folder of the backups, relative to the folder the process runs in. */

@@ -62,12 +62,30 @@ static void test_core_config_database__memory_can_not_be_reached(void **state) {
 
 static void test_core_config_database__other_stores_are_named(void **state) {
     (void)state;
-    assert_refused("postgres://u:p@h/db", BK_EUNSUPPORTED);
-    assert_null(strstr(bk__error_text(), ":p@"));
-    assert_refused("postgresql+asyncpg://h/db", BK_EUNSUPPORTED);
     assert_refused("redis://h:6379/0", BK_EUNSUPPORTED);
     assert_refused("rediss://:p@h", BK_EUNSUPPORTED);
+    assert_null(strstr(bk__error_text(), ":p@"));
     assert_refused("mongodb+srv://h", BK_EUNSUPPORTED);
+}
+
+/* The driver reads them: nothing of them may be lost on the way, the password least of all. */
+static void test_core_config_database__servers_are_kept_as_they_are(void **state) {
+    (void)state;
+    static const char *const urls[] = {
+        "postgres://u:p@h/db",           "postgresql://u:p%40%2F@[::1]:5433/db",
+        "postgresql+asyncpg://h/db",     "postgresql+psycopg2://u@/db?host=/run/pg",
+        "PostgreSQL://h1,h2:5433/a%20b",
+    };
+    for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+        char *value = NULL;
+        assert_int_equal(bk__config_database_path(urls[i], &value), 0);
+        assert_string_equal(value, urls[i]);
+        assert_true(bk__config_is_server(value));
+        free(value);
+    }
+    assert_false(bk__config_is_server("postgres.db"));
+    assert_false(bk__config_is_server("postgres"));
+    assert_false(bk__config_is_server("/a/postgres://b"));
 }
 
 static void test_core_config_database__urls_without_a_file(void **state) {
@@ -84,6 +102,7 @@ int main(void) {
         cmocka_unit_test(test_core_config_database__forms),
         cmocka_unit_test(test_core_config_database__memory_can_not_be_reached),
         cmocka_unit_test(test_core_config_database__other_stores_are_named),
+        cmocka_unit_test(test_core_config_database__servers_are_kept_as_they_are),
         cmocka_unit_test(test_core_config_database__urls_without_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,117 @@
+/*
+ * A database server out of variables: which names count, what they become as one URL, and that
+ * an option or DATABASE_URL wins.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <core/config_inside.h>
+#include <core/error.h>
+
+static const char *const variables[] = {
+    "POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_DB_NAME", "POSTGRES_DB", "POSTGRES_USER",
+    "PGHOST",        "PGPORT",        "PGDATABASE",       "PGUSER",      "PGPASSWORD",
+    "DATABASE_URL",  "DATABASE_PATH", "POSTGRES_PASSWORD"};
+
+static int forget(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
+        unsetenv(variables[i]);
+    }
+    return 0;
+}
+
+/* The URL that the .env text alone makes, with where it came from. */
+static void assert_url(const char *dotenv, const char *url, const char *from) {
+    char *made = NULL;
+    char *source = NULL;
+    assert_int_equal(bk__config_server_url(dotenv, &made, &source), 0);
+    if (url == NULL) {
+        assert_null(made);
+    } else {
+        assert_non_null(made);
+        assert_string_equal(made, url);
+        assert_string_equal(source, from);
+    }
+    free(made);
+    free(source);
+}
+
+static void test_core_config_server__the_names_of_a_family(void **state) {
+    (void)state;
+    assert_url("POSTGRES_HOST=db\n", "postgresql://postgres@db/", ".env POSTGRES_HOST");
+    assert_url("POSTGRES_DB_NAME=area51_bot\n",
+               "postgresql://postgres@localhost/area51_bot", ".env POSTGRES_DB_NAME");
+    assert_url("POSTGRES_HOST=db\nPOSTGRES_PORT=5433\nPOSTGRES_DB=bot\nPOSTGRES_USER=me\n"
+               "POSTGRES_PASSWORD='p@s/s:%'\n",
+               "postgresql://me:p%40s%2Fs%3A%25@db:5433/bot", ".env POSTGRES_HOST");
+    assert_url("PGDATABASE=bot\n", "postgresql:///bot", ".env PGDATABASE");
+    assert_url("PGHOST=/run/pg\nPGPORT=5433\nPGDATABASE=bot\nPGPASSWORD=x\n",
+               "postgresql://:x@/bot?host=%2Frun%2Fpg&port=5433", ".env PGHOST");
+    assert_url("PGHOST=::1\n", "postgresql://[::1]/", ".env PGHOST");
+    assert_url("PGHOST=a,b\nPGPORT=1,2\n", "postgresql:///?host=a%2Cb&port=1%2C2",
+               ".env PGHOST");
+}
+
+static void test_core_config_server__a_password_alone_names_no_server(void **state) {
+    (void)state;
+    assert_url("POSTGRES_PASSWORD=x\nPGPASSWORD=y\nPOSTGRES_USER=me\n", NULL, NULL);
+    assert_url("POSTGRES_HOST=db\nPGPASSWORD=y\n", "postgresql://postgres@db/",
+               ".env POSTGRES_HOST");
+    assert_url(NULL, NULL, NULL);
+}
+
+static void test_core_config_server__an_option_wins(void **state) {
+    (void)state;
+    setenv("POSTGRES_HOST", "db", 1);
+    setenv("POSTGRES_PASSWORD", "hunter2", 1);
+    struct bk__config *config = bk__config_new();
+    assert_int_equal(bk__config_set(config, "env.file", ""), 0);
+    assert_int_equal(bk__config_set(config, "database", "bot.db"), 0);
+    assert_int_equal(bk__config_resolve(config), 0);
+    assert_false(bk__config_on_server(config));
+    assert_int_equal(bk__config_set(config, "database", NULL), 0);
+    assert_int_equal(bk__config_resolve(config), 0);
+    assert_true(bk__config_on_server(config));
+    assert_string_equal(bk__config_text(config, BK__OPT_DATABASE),
+                        "postgresql://postgres:hunter2@db/");
+    assert_string_equal(bk__config_source(config, BK__OPT_DATABASE),
+                        "environment POSTGRES_HOST");
+    bk__config_free(config);
+}
+
+/* What is inside stays usable; what is shown has no password; folders of ours lie elsewhere. */
+static void test_core_config_server__the_password_is_not_shown(void **state) {
+    (void)state;
+    setenv("DATABASE_URL", "postgres://me:hunter2@h1,h2:5433/bot?sslpassword=hunter2", 1);
+    struct bk__config *config = bk__config_new();
+    assert_int_equal(bk__config_set(config, "env.file", ""), 0);
+    assert_int_equal(bk__config_resolve(config), 0);
+    assert_non_null(strstr(bk__config_text(config, BK__OPT_DATABASE), ":hunter2@"));
+    char *shown = bk__config_show(config, "database");
+    assert_string_equal(shown, "postgres://me:***@h1,h2:5433/bot?sslpassword=***");
+    free(shown);
+    shown = bk__config_show(config, "state.dir");
+    assert_null(strstr(shown, "hunter2"));
+    assert_non_null(strstr(shown, "/.botkeep"));
+    free(shown);
+    bk__config_free(config);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_core_config_server__the_names_of_a_family, forget),
+        cmocka_unit_test_setup(test_core_config_server__a_password_alone_names_no_server,
+                               forget),
+        cmocka_unit_test_setup(test_core_config_server__an_option_wins, forget),
+        cmocka_unit_test_setup(test_core_config_server__the_password_is_not_shown,
+                               forget),
+    };
+    return cmocka_run_group_tests(tests, NULL, forget);
+}

@@ -140,6 +140,44 @@ static const struct bk__field apply_result[] = {
     {"kept", "text?", "", "", "Where the files of a damaged database were set aside."},
     {0}};
 
+static const struct bk__field query_arguments[] = {
+    {"name", "text", "", "", "Which backup; without it the newest verified one."},
+    {"sql", "text", NULL, "", "One statement that reads, with ? for parameters."},
+    {"parameters", "list", "", "", "Its parameters, in their order."},
+    {"limit", "int", "1000", "", "At most so many rows, up to 100000."},
+    {"timeout_ms", "int", "60000", "", "How long the statement may take."},
+    {0}};
+
+static const struct bk__field query_result[] = {
+    {"name", "text", "", "", "The backup that was asked."},
+    {"columns", "list", "", "", "The names of the columns."},
+    {"rows", "list", "", "",
+     "The rows, each a list of values; a BLOB is {\"hex\": \"00ff\"}."},
+    {"truncated", "bool", "", "",
+     "Whether there are more: the limit, or 4 MB, is reached."},
+    {0}};
+
+static const struct bk__field extract_arguments[] = {
+    {"name", "text", "", "", "Which backup; without it the newest verified one."},
+    {"to", "text", NULL, "", "The new SQLite file; the path must not exist."},
+    {"table", "text", "", "", "The table to take, with its indexes."},
+    {"query", "text", "", "", "Or a statement whose rows go into the table result."},
+    {"timeout_ms", "int", "", "",
+     "How long it may take; without it as long as it needs."},
+    {0}};
+
+static const struct bk__field extract_result[] = {
+    {"name", "text", "", "", "The backup it came from."},
+    {"path", "text", "", "", "The new file's whole path."},
+    {"bytes", "int", "", "", "Its size."},
+    {"table", "text", "", "", "The table in it."},
+    {"rows", "int", "", "", "How many rows it has."},
+    {"columns", "list", "", "", "The columns that were written."},
+    {"indexes", "list", "", "", "The indexes that were made."},
+    {"left_out", "list", "", "",
+     "What belongs to the table and is not there: triggers, ..."},
+    {0}};
+
 const struct bk__operation bk__backup_operations[] = {
     {"backup.create",
      "Makes a backup of the database, proves it, and deletes what is too old.", "owner",
@@ -158,6 +196,12 @@ const struct bk__operation bk__backup_operations[] = {
     {"backup.status",
      "Tells how the backups stand: the newest, the last failure, the next.", "owner",
      BK__LANE_QUICK, BK__PLACE_HOST, NULL, status_result, bk__backup_status},
+    {"backup.query", "Reads from a backup with SQL, without restoring it.", "owner",
+     BK__LANE_WORK, BK__PLACE_STORE, query_arguments, query_result, bk__backup_query},
+    {"backup.extract",
+     "Puts one table of a backup, or what a query finds in it, into a file of its own.",
+     "owner", BK__LANE_WORK, BK__PLACE_STORE, extract_arguments, extract_result,
+     bk__backup_extract},
     {"backup.apply", "Applies a staged restore.", "internal", BK__LANE_WORK,
      BK__PLACE_STORE, NULL, apply_result, bk__backup_apply},
     {0}};

@@ -5,6 +5,7 @@
 #include <store/store.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <base/text.h>
 #include <core/config.h>
@@ -35,6 +36,17 @@ const struct bk__store_driver *bk__store_driver_for(const char *database) {
              "database to the path of a SQLite file.",
              shown == NULL ? "" : shown);
     free(shown);
+    return NULL;
+}
+
+const struct bk__store_driver *bk__store_driver_of(const char *content) {
+    const struct bk__store_driver *const *driver;
+
+    for (driver = bk__store_drivers; *driver != NULL; driver++) {
+        if (strcmp((*driver)->content, content) == 0) {
+            return *driver;
+        }
+    }
     return NULL;
 }
 

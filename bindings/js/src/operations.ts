@@ -300,6 +300,64 @@ export interface BackupStatusResult {
     broken: BackupStatusResultBroken[];
 }
 
+export interface BackupQueryArgs {
+    /** Which backup; without it the newest verified one. */
+    name?: string;
+    /** One statement that reads, with ? for parameters. */
+    sql: string;
+    /** Its parameters, in their order. */
+    parameters?: unknown[];
+    /** At most so many rows, up to 100000. */
+    limit?: number;
+    /** How long the statement may take. */
+    timeout_ms?: number;
+}
+
+/** What backup.query answers. */
+export interface BackupQueryResult {
+    /** The backup that was asked. */
+    name: string;
+    /** The names of the columns. */
+    columns: Record<string, unknown>[];
+    /** The rows, each a list of values; a BLOB is {"hex": "00ff"}. */
+    rows: Record<string, unknown>[];
+    /** Whether there are more: the limit, or 4 MB, is reached. */
+    truncated: boolean;
+}
+
+export interface BackupExtractArgs {
+    /** Which backup; without it the newest verified one. */
+    name?: string;
+    /** The new SQLite file; the path must not exist. */
+    to: string;
+    /** The table to take, with its indexes. */
+    table?: string;
+    /** Or a statement whose rows go into the table result. */
+    query?: string;
+    /** How long it may take; without it as long as it needs. */
+    timeout_ms?: number;
+}
+
+/** What backup.extract answers. */
+export interface BackupExtractResult {
+    /** The backup it came from. */
+    name: string;
+    /** The new file's whole path. */
+    path: string;
+    /** Its size. */
+    bytes: number;
+    /** The table in it. */
+    table: string;
+    /** How many rows it has. */
+    rows: number;
+    /** The columns that were written. */
+    columns: Record<string, unknown>[];
+    /** The indexes that were made. */
+    indexes: Record<string, unknown>[];
+    /** What belongs to the table and is not there: triggers, ... */
+    left_out: Record<string, unknown>[];
+}
+
 export interface MigratePlanArgs {
     /** The folder of NNNN_name.sql files; without: migrate.dir. */
     dir?: string;
@@ -675,6 +733,18 @@ export class Backup {
     /** Tells how the backups stand: the newest, the last failure, the next. */
     status(): Job<BackupStatusResult> {
         return this.keeper.run("backup.status");
+    }
+
+    /** Reads from a backup with SQL, without restoring it. */
+    query(args: BackupQueryArgs): Job<BackupQueryResult> {
+        return this.keeper.run("backup.query", { ...args });
+    }
+
+    /**
+     * Puts one table of a backup, or what a query finds in it, into a file of its own.
+     */
+    extract(args: BackupExtractArgs): Job<BackupExtractResult> {
+        return this.keeper.run("backup.extract", { ...args });
     }
 }
 

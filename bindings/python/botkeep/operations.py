@@ -177,6 +177,28 @@ class BackupStatusResult(TypedDict):
     broken: List[BackupStatusResultBroken]
 
 
+class BackupQueryResult(TypedDict):
+    """What backup.query answers."""
+
+    name: str
+    columns: List[Dict[str, Any]]
+    rows: List[Dict[str, Any]]
+    truncated: bool
+
+
+class BackupExtractResult(TypedDict):
+    """What backup.extract answers."""
+
+    name: str
+    path: str
+    bytes: int
+    table: str
+    rows: int
+    columns: List[Dict[str, Any]]
+    indexes: List[Dict[str, Any]]
+    left_out: List[Dict[str, Any]]
+
+
 class MigratePlanResultPending(TypedDict):
     """Files that are not applied yet, in order."""
 
@@ -483,6 +505,56 @@ class Backup(Namespace):
     def status(self) -> Job[BackupStatusResult]:
         """Tells how the backups stand: the newest, the last failure, the next."""
         return self._run("backup.status", {})
+
+    def query(
+        self,
+        *,
+        sql: str,
+        name: Optional[str] = None,
+        parameters: Optional[List[Any]] = None,
+        limit: Optional[int] = None,
+        timeout_ms: Optional[int] = None,
+    ) -> Job[BackupQueryResult]:
+        """Reads from a backup with SQL, without restoring it.
+
+        name: Which backup; without it the newest verified one.
+        sql: One statement that reads, with ? for parameters.
+        parameters: Its parameters, in their order.
+        limit: At most so many rows, up to 100000.
+        timeout_ms: How long the statement may take.
+        """
+        return self._run("backup.query", {
+            "name": name,
+            "sql": sql,
+            "parameters": parameters,
+            "limit": limit,
+            "timeout_ms": timeout_ms,
+        })
+
+    def extract(
+        self,
+        *,
+        to: str,
+        name: Optional[str] = None,
+        table: Optional[str] = None,
+        query: Optional[str] = None,
+        timeout_ms: Optional[int] = None,
+    ) -> Job[BackupExtractResult]:
+        """Puts one table of a backup, or what a query finds in it, into a file of its own.
+
+        name: Which backup; without it the newest verified one.
+        to: The new SQLite file; the path must not exist.
+        table: The table to take, with its indexes.
+        query: Or a statement whose rows go into the table result.
+        timeout_ms: How long it may take; without it as long as it needs.
+        """
+        return self._run("backup.extract", {
+            "name": name,
+            "to": to,
+            "table": table,
+            "query": query,
+            "timeout_ms": timeout_ms,
+        })
 
 
 class Migrate(Namespace):

@@ -79,6 +79,16 @@ static const struct bk__field verify_result[] = {
     {"failed", "int", "", "", "How many are not; the job then ends with BK_ECORRUPT."},
     {0}};
 
+static const struct bk__field rehearse_arguments[] = {
+    {"name", "text", "", "", "Which one; without it the newest verified one."}, {0}};
+
+static const struct bk__field rehearse_result[] = {
+    {"name", "text", "", "", "The backup that was restored and thrown away."},
+    {"bytes", "int", "", "", "Size of the restored database."},
+    {"tables", "object", "", "", "Rows of each table, as its manifest says."},
+    {"ms", "int", "", "", "How long it took."},
+    {0}};
+
 static const struct bk__field restore_arguments[] = {
     {"name", "text", "", "", "Which one; without it the newest verified one."},
     {"mode", "text", "auto", "auto|live|staged",
@@ -121,8 +131,14 @@ static const struct bk__field status_result[] = {
     {"total_bytes", "int", "", "", "Their size together."},
     {"newest", "object?", "", "", "The newest one, as in backup.list."},
     {"last_success_at", "text?", "", "", "When a backup was last made."},
+    {"last_verified_at", "text?", "", "",
+     "Until when the data is known to be in a backup that was read back whole."},
     {"last_failure", "object?", "", "",
      "When and why one last failed: at, code, message."},
+    {"rehearsal", "object?", "", "",
+     "How the last rehearsal of a restore went: at, name, ok, ms, error."},
+    {"metrics", "object", "", "",
+     "The numbers for a monitoring system, as in the event metrics."},
     {"next_due_at", "text?", "", "", "When the next one of its own is due."},
     {"free_bytes", "int?", "", "", "Free space for them."},
     {"isolation", "text", "", "", "How the database is reached: thread, process or own."},
@@ -187,6 +203,11 @@ const struct bk__operation bk__backup_operations[] = {
     {"backup.verify",
      "Reads backups to the end and compares every byte with their manifests.", "owner",
      BK__LANE_WORK, BK__PLACE_HOST, verify_arguments, verify_result, bk__backup_verify},
+    {"backup.rehearse",
+     "Restores a backup into a file that is thrown away, and checks all of it: every "
+     "page, every index, the rows of every table.",
+     "owner", BK__LANE_WORK, BK__PLACE_STORE, rehearse_arguments, rehearse_result,
+     bk__backup_rehearse},
     {"backup.restore",
      "Restores a backup, after verifying it and saving what is there now.", "owner",
      BK__LANE_WORK, BK__PLACE_STORE, restore_arguments, restore_result,

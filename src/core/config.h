@@ -46,6 +46,10 @@ enum bk__option_type {
     O(BACKUP_COMPRESS, "backup.compress", BK__CHOICE, "", "auto", 0, 0,                  \
       "auto|gzip|none", "BACKUP_COMPRESS",                                               \
       "auto compresses with gzip above 1 MB; plain gunzip reads it.")                    \
+    O(BACKUP_REHEARSE_EVERY, "backup.rehearse.every", BK__NUMBER, "hours", "24", 0,      \
+      87600, "", "BACKUP_REHEARSE_HOURS",                                                \
+      "Hours between rehearsals: the newest backup is restored, checked and thrown "     \
+      "away; 0: none.")                                                                  \
     O(BACKUP_ON_SHUTDOWN, "backup.on.shutdown", BK__BOOL, "", "true", 0, 0, "",          \
       "BACKUP_ON_SHUTDOWN", "Whether bk_shutdown() makes a last backup.")                \
     O(BACKUP_LOCK_WAIT, "backup.lock.wait", BK__INT, "ms", "60000", 0, 3600000, "",      \
@@ -69,6 +73,12 @@ enum bk__option_type {
       "HEALTH_LOOP_PERIOD_MS", "How often the host promises to call bk_beat().")         \
     O(HEALTH_DB_SIZE, "health.db.size", BK__INT, "MB", "500", 1, 1073741824, "",         \
       "HEALTH_DB_SIZE_MB", "A database larger than this is degraded.")                   \
+    O(HEALTH_BACKUP_AGE, "health.backup.age", BK__NUMBER, "hours", "25", 0, 876000, "",  \
+      "HEALTH_BACKUP_AGE_HOURS",                                                         \
+      "The newest verified backup is degraded when older; 0: never.")                    \
+    O(HEALTH_BACKUP_SLOW, "health.backup.slow", BK__NUMBER, "minutes", "30", 0, 525600,  \
+      "", "HEALTH_BACKUP_SLOW_MINUTES",                                                  \
+      "A backup that takes longer is degraded; 0: never.")                               \
     O(HEALTH_DISK_FREE, "health.disk.free", BK__INT, "MB", "100", 0, 1073741824, "",     \
       "HEALTH_DISK_FREE_MB",                                                             \
       "Less free space than this beside data or backups is degraded.")                   \

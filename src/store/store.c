@@ -50,6 +50,15 @@ const struct bk__store_driver *bk__store_driver_of(const char *content) {
     return NULL;
 }
 
+const struct bk__store_driver *bk__store_driver_named(const char *name) {
+    const struct bk__store_driver *const *driver = bk__store_drivers;
+
+    while (*driver != NULL && strcmp((*driver)->name, name) != 0) {
+        driver++;
+    }
+    return *driver;
+}
+
 int bk__store_open_at(struct bk__store **ret, struct bk__job *job, const char *database,
                       bool create) {
     const struct bk__store_driver *driver = bk__store_driver_for(database);

@@ -92,6 +92,11 @@ struct bk__store_driver {
     int (*prove)(struct bk__job *job, const char *image_path,
                  struct json_object *ret_report);
 
+    /* The proof of a rehearsal: all that can be found out without hurry, up to restoring the image
+       into something that is thrown away. The report of prove(). NULL: prove() is all there is. */
+    int (*rehearse)(struct bk__job *job, const char *image_path,
+                    struct json_object *ret_report);
+
     /* Puts a copy of an image in the place of a store that cannot be opened (missing, zero bytes,
        not a database) or that nobody has open; the image itself stays. The old files are set aside
        as *ret_kept (the caller frees; NULL: there were none). Stale -wal, -shm and -journal files
@@ -135,6 +140,8 @@ const struct bk__store_driver *bk__store_driver_for(const char *database);
 
 /* The driver whose images are called so ("db"), or NULL without an error: this build has none. */
 const struct bk__store_driver *bk__store_driver_of(const char *content);
+/* The driver of that name, as manifests have it; NULL: this build has none. */
+const struct bk__store_driver *bk__store_driver_named(const char *name);
 
 /* The driver found and the store opened: that of the option "database", or another. */
 int bk__store_open(struct bk__store **ret, struct bk__job *job, bool create);

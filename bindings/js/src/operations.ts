@@ -34,6 +34,11 @@ export interface Options {
     backup_keep?: number;
     /** auto compresses with gzip above 1 MB; plain gunzip reads it. */
     backup_compress?: "auto" | "gzip" | "none";
+    /**
+     * Hours between rehearsals: the newest backup is restored, checked and thrown away;
+     * 0: none.
+     */
+    backup_rehearse_every?: number;
     /** Whether bk_shutdown() makes a last backup. */
     backup_on_shutdown?: boolean;
     /** How long to wait for another process that holds the folder. */
@@ -56,6 +61,10 @@ export interface Options {
     health_loop_period?: number;
     /** A database larger than this is degraded. */
     health_db_size?: number;
+    /** The newest verified backup is degraded when older; 0: never. */
+    health_backup_age?: number;
+    /** A backup that takes longer is degraded; 0: never. */
+    health_backup_slow?: number;
     /** Less free space than this beside data or backups is degraded. */
     health_disk_free?: number;
     /** The memory limit where no cgroup sets one; 0: the machine's memory. */
@@ -203,6 +212,23 @@ export interface BackupVerifyResult {
     failed: number;
 }
 
+export interface BackupRehearseArgs {
+    /** Which one; without it the newest verified one. */
+    name?: string;
+}
+
+/** What backup.rehearse answers. */
+export interface BackupRehearseResult {
+    /** The backup that was restored and thrown away. */
+    name: string;
+    /** Size of the restored database. */
+    bytes: number;
+    /** Rows of each table, as its manifest says. */
+    tables: Record<string, unknown>;
+    /** How long it took. */
+    ms: number;
+}
+
 export interface BackupRestoreArgs {
     /** Which one; without it the newest verified one. */
     name?: string;
@@ -286,8 +312,14 @@ export interface BackupStatusResult {
     newest: Record<string, unknown> | null;
     /** When a backup was last made. */
     last_success_at: string | null;
+    /** Until when the data is known to be in a backup that was read back whole. */
+    last_verified_at: string | null;
     /** When and why one last failed: at, code, message. */
     last_failure: Record<string, unknown> | null;
+    /** How the last rehearsal of a restore went: at, name, ok, ms, error. */
+    rehearsal: Record<string, unknown> | null;
+    /** The numbers for a monitoring system, as in the event metrics. */
+    metrics: Record<string, unknown>;
     /** When the next one of its own is due. */
     next_due_at: string | null;
     /** Free space for them. */
@@ -718,6 +750,14 @@ export class Backup {
     /** Reads backups to the end and compares every byte with their manifests. */
     verify(args: BackupVerifyArgs = {}): Job<BackupVerifyResult> {
         return this.keeper.run("backup.verify", { ...args });
+    }
+
+    /**
+     * Restores a backup into a file that is thrown away, and checks all of it: every
+     * page, every index, the rows of every table.
+     */
+    rehearse(args: BackupRehearseArgs = {}): Job<BackupRehearseResult> {
+        return this.keeper.run("backup.rehearse", { ...args });
     }
 
     /** Restores a backup, after verifying it and saving what is there now. */

@@ -37,6 +37,7 @@ class Options(TypedDict, total=False):
     backup_every: float
     backup_keep: int
     backup_compress: Literal["auto", "gzip", "none"]
+    backup_rehearse_every: float
     backup_on_shutdown: bool
     backup_lock_wait: int
     snapshot_limit: int
@@ -48,6 +49,8 @@ class Options(TypedDict, total=False):
     health_every: float
     health_loop_period: int
     health_db_size: int
+    health_backup_age: float
+    health_backup_slow: float
     health_disk_free: int
     memory_limit: int
     guest_isolation: Literal["auto", "thread", "process", "own"]
@@ -123,6 +126,15 @@ class BackupVerifyResult(TypedDict):
     failed: int
 
 
+class BackupRehearseResult(TypedDict):
+    """What backup.rehearse answers."""
+
+    name: str
+    bytes: int
+    tables: Dict[str, Any]
+    ms: int
+
+
 class BackupRestoreResult(TypedDict):
     """What backup.restore answers."""
 
@@ -169,7 +181,10 @@ class BackupStatusResult(TypedDict):
     total_bytes: int
     newest: Optional[Dict[str, Any]]
     last_success_at: Optional[str]
+    last_verified_at: Optional[str]
     last_failure: Optional[Dict[str, Any]]
+    rehearsal: Optional[Dict[str, Any]]
+    metrics: Dict[str, Any]
     next_due_at: Optional[str]
     free_bytes: Optional[int]
     isolation: str
@@ -473,6 +488,13 @@ class Backup(Namespace):
         all: All of them.
         """
         return self._run("backup.verify", {"name": name, "all": all})
+
+    def rehearse(self, *, name: Optional[str] = None) -> Job[BackupRehearseResult]:
+        """Restores a backup into a file that is thrown away, and checks all of it: every page, every index, the rows of every table.
+
+        name: Which one; without it the newest verified one.
+        """
+        return self._run("backup.rehearse", {"name": name})
 
     def restore(
         self,

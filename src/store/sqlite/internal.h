@@ -135,6 +135,8 @@ int bk__sqlite_query(struct bk__store *store, const char *sql,
 int bk__sqlite_has_table(struct bk__store *store, const char *table);
 int bk__sqlite_prove(struct bk__job *job, const char *image_path,
                      struct json_object *ret_report);
+int bk__sqlite_rehearse(struct bk__job *job, const char *image_path,
+                        struct json_object *ret_report);
 int bk__sqlite_replace(struct bk__job *job, const char *database, const char *image_path,
                        char **ret_kept);
 

@@ -110,13 +110,22 @@ static const struct bk__field restore_result[] = {
 
 static const struct bk__field prune_arguments[] = {
     {"keep", "int", "", "", "Instead of the option backup.keep."},
+    {"days", "int", "", "", "Instead of backup.keep.days."},
+    {"daily", "int", "", "", "Instead of backup.keep.daily."},
+    {"weekly", "int", "", "", "Instead of backup.keep.weekly."},
+    {"monthly", "int", "", "", "Instead of backup.keep.monthly."},
     {"dry_run", "bool", "false", "", "Only tell what would be deleted."},
     {0}};
 
 static const struct bk__field prune_result[] = {
     {"deleted", "list", "", "", "What was deleted, or would be."},
     {"deleted[].name", "text", "", "", "Its name."},
-    {"deleted[].reason", "text", "", "", "Why."},
+    {"deleted[].bytes", "int", "", "", "Size of its archive."},
+    {"deleted[].reason", "text", "", "", "Why it goes."},
+    {"kept_because", "list", "", "", "What stays, newest first."},
+    {"kept_because[].name", "text", "", "", "Its name."},
+    {"kept_because[].bytes", "int", "", "", "Size of its archive."},
+    {"kept_because[].reason", "text", "", "", "Why it stays: every rule that holds it."},
     {"kept", "int", "", "", "How many stay."},
     {"dry_run", "bool", "", "", "Whether nothing was really deleted."},
     {"freed_bytes", "int", "", "", "Size of what was deleted, or would be."},

@@ -30,8 +30,30 @@ export interface Options {
     backup_enabled?: boolean;
     /** Hours between automatic backups; 0: none; 0.5 is half an hour. */
     backup_every?: number;
+    /**
+     * When automatic backups are made, as cron says it: minute hour day month weekday, or
+     * @daily; when set, backup.every is not used.
+     */
+    backup_cron?: string;
+    /**
+     * The time zone of backup.cron and of the days, weeks and months that retention
+     * counts: a name such as Europe/Berlin.
+     */
+    backup_timezone?: string;
+    /** Whether bk_open() makes a backup, before any migration. */
+    backup_on_start?: boolean;
+    /** A startup backup younger than this is enough for the next start, too. */
+    backup_start_gap?: number;
     /** How many backups of each kind stay; 0 keeps all. */
     backup_keep?: number;
+    /** Besides, every backup younger than this stays; 0: age keeps none. */
+    backup_keep_days?: number;
+    /** Besides, the last backup of each of the newest so many days stays. */
+    backup_keep_daily?: number;
+    /** Besides, the last backup of each of the newest so many weeks stays. */
+    backup_keep_weekly?: number;
+    /** Besides, the last backup of each of the newest so many months stays. */
+    backup_keep_monthly?: number;
     /** auto compresses with gzip above 1 MB; plain gunzip reads it. */
     backup_compress?: "auto" | "gzip" | "none";
     /**
@@ -262,6 +284,14 @@ export interface BackupRestoreResult {
 export interface BackupPruneArgs {
     /** Instead of the option backup.keep. */
     keep?: number;
+    /** Instead of backup.keep.days. */
+    days?: number;
+    /** Instead of backup.keep.daily. */
+    daily?: number;
+    /** Instead of backup.keep.weekly. */
+    weekly?: number;
+    /** Instead of backup.keep.monthly. */
+    monthly?: number;
     /** Only tell what would be deleted. */
     dry_run?: boolean;
 }
@@ -270,7 +300,19 @@ export interface BackupPruneArgs {
 export interface BackupPruneResultDeleted {
     /** Its name. */
     name: string;
-    /** Why. */
+    /** Size of its archive. */
+    bytes: number;
+    /** Why it goes. */
+    reason: string;
+}
+
+/** What stays, newest first. */
+export interface BackupPruneResultKeptBecause {
+    /** Its name. */
+    name: string;
+    /** Size of its archive. */
+    bytes: number;
+    /** Why it stays: every rule that holds it. */
     reason: string;
 }
 
@@ -278,6 +320,8 @@ export interface BackupPruneResultDeleted {
 export interface BackupPruneResult {
     /** What was deleted, or would be. */
     deleted: BackupPruneResultDeleted[];
+    /** What stays, newest first. */
+    kept_because: BackupPruneResultKeptBecause[];
     /** How many stay. */
     kept: number;
     /** Whether nothing was really deleted. */

@@ -35,7 +35,15 @@ class Options(TypedDict, total=False):
     backup_dir: Union[str, "os.PathLike[str]"]
     backup_enabled: bool
     backup_every: float
+    backup_cron: str
+    backup_timezone: str
+    backup_on_start: bool
+    backup_start_gap: int
     backup_keep: int
+    backup_keep_days: int
+    backup_keep_daily: int
+    backup_keep_weekly: int
+    backup_keep_monthly: int
     backup_compress: Literal["auto", "gzip", "none"]
     backup_rehearse_every: float
     backup_on_shutdown: bool
@@ -151,6 +159,15 @@ class BackupPruneResultDeleted(TypedDict):
     """What was deleted, or would be."""
 
     name: str
+    bytes: int
+    reason: str
+
+
+class BackupPruneResultKeptBecause(TypedDict):
+    """What stays, newest first."""
+
+    name: str
+    bytes: int
     reason: str
 
 
@@ -158,6 +175,7 @@ class BackupPruneResult(TypedDict):
     """What backup.prune answers."""
 
     deleted: List[BackupPruneResultDeleted]
+    kept_because: List[BackupPruneResultKeptBecause]
     kept: int
     dry_run: bool
     freed_bytes: int
@@ -515,14 +533,29 @@ class Backup(Namespace):
         self,
         *,
         keep: Optional[int] = None,
+        days: Optional[int] = None,
+        daily: Optional[int] = None,
+        weekly: Optional[int] = None,
+        monthly: Optional[int] = None,
         dry_run: Optional[bool] = None,
     ) -> Job[BackupPruneResult]:
         """Deletes backups that are too old, and tells why each.
 
         keep: Instead of the option backup.keep.
+        days: Instead of backup.keep.days.
+        daily: Instead of backup.keep.daily.
+        weekly: Instead of backup.keep.weekly.
+        monthly: Instead of backup.keep.monthly.
         dry_run: Only tell what would be deleted.
         """
-        return self._run("backup.prune", {"keep": keep, "dry_run": dry_run})
+        return self._run("backup.prune", {
+            "keep": keep,
+            "days": days,
+            "daily": daily,
+            "weekly": weekly,
+            "monthly": monthly,
+            "dry_run": dry_run,
+        })
 
     def status(self) -> Job[BackupStatusResult]:
         """Tells how the backups stand: the newest, the last failure, the next."""

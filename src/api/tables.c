@@ -11,6 +11,7 @@
 #include <lifecycle/operations.h>
 #include <migrate/operations.h>
 #include <store/operations.h>
+#include <store/redis/redis.h>
 #include <store/sqlite/sqlite.h>
 #include <store/store.h>
 
@@ -25,6 +26,7 @@ const struct bk__operation *const bk__operation_lists[] = {
 };
 
 const struct bk__store_driver *const bk__store_drivers[] = {
+    &bk__redis_driver,
     &bk__sqlite_driver,
     NULL,
 };

@@ -31,9 +31,10 @@ static int refuse_store(const char *value, size_t length) {
     char *shown = bk__text_redact(value);
     int code = bk__fail(
         BK_EUNSUPPORTED,
-        "The option database is \"%.300s\", and this build keeps SQLite files and "
-        "PostgreSQL databases, not %.*s. Nothing was touched. Set it to a path or a URL "
-        "such as sqlite:///data/bot.db or postgresql://user@host/bot.",
+        "The option database is \"%.300s\", and this build keeps SQLite files, "
+        "PostgreSQL databases and Redis servers, not %.*s. Nothing was touched. Set it "
+        "to "
+        "a path or a URL such as sqlite:///data/bot.db or postgresql://user@host/bot.",
         shown ? shown : "a URL", (int)length, value);
     free(shown);
     return code;
@@ -146,8 +147,21 @@ static bool is_postgres(const char *value, size_t scheme) {
            (scheme == 10 && strncasecmp(value, "postgresql", 10) == 0);
 }
 
+/* redis://, rediss://, redis+unix://, unix://: the driver tells which of them it can reach. */
+static bool is_redis(const char *value, size_t scheme) {
+    static const char *const schemes[] = {"redis", "rediss", "redis-socket", "valkey",
+                                          "unix"};
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        if (scheme == strlen(schemes[i]) && strncmp(value, schemes[i], scheme) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool bk__config_is_server(const char *database) {
-    return is_postgres(database, scheme_length(database));
+    size_t scheme = scheme_length(database);
+    return is_postgres(database, scheme) || is_redis(database, scheme);
 }
 
 int bk__config_database_path(const char *value, char **ret_path) {
@@ -160,7 +174,7 @@ int bk__config_database_path(const char *value, char **ret_path) {
         return read_file_url(value, ret_path);
     }
     size_t scheme = scheme_length(value);
-    if (is_postgres(value, scheme)) {
+    if (is_postgres(value, scheme) || is_redis(value, scheme)) {
         *ret_path = strdup(value);
         return *ret_path ? 0 : bk__fail_memory();
     }

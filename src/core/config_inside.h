@@ -46,5 +46,7 @@ int bk__config_variable(const char *dotenv, const char *names, char **ret,
 /* config_server.c: a URL made of POSTGRES_* or PG* variables; *ret_url stays NULL where neither
    a host nor a database is named by them. */
 int bk__config_server_url(const char *dotenv, char **ret_url, char **ret_source);
+/* The same of REDIS_HOST and its companions; NULL where no host is named. */
+int bk__config_redis_url(const char *dotenv, char **ret_url, char **ret_source);
 
 #endif

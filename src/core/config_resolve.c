@@ -145,6 +145,27 @@ static int resolve_server(struct bk__config *config, const char *dotenv) {
     return code;
 }
 
+/* The same for Redis; host:port is a URL that lacks its beginning. */
+static int resolve_redis(struct bk__config *config, const char *dotenv) {
+    const char *value = bk__config_text(config, BK__OPT_REDIS);
+    char *url = NULL;
+    char *source = NULL;
+    int code = 0;
+    if (!value[0]) {
+        code = bk__config_redis_url(dotenv, &url, &source);
+    } else if (!strstr(value, "://")) {
+        url = bk__text_printf("redis://%s", value);
+        source = strdup(bk__config_source(config, BK__OPT_REDIS));
+        code = url && source ? 0 : bk__fail_memory();
+    }
+    if (code == 0 && url) {
+        code = adopt(config, BK__OPT_REDIS, source, url);
+    }
+    wipe(url);
+    free(source);
+    return code;
+}
+
 static int resolve_database(struct bk__config *config, const char *dotenv) {
     const char *value = bk__config_text(config, BK__OPT_DATABASE);
     if (!value[0]) {
@@ -188,6 +209,9 @@ int bk__config_resolve(struct bk__config *config) {
     }
     if (code == 0) {
         code = resolve_database(config, dotenv);
+    }
+    if (code == 0) {
+        code = resolve_redis(config, dotenv);
     }
     for (int i = 0; code == 0 && i < BK__OPTION_COUNT; i++) {
         bool url = i == BK__OPT_DATABASE && bk__config_on_server(config);

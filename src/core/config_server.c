@@ -1,7 +1,7 @@
 /*
- * A database server described by several variables, as one URL: POSTGRES_HOST, _PORT, _DB_NAME,
- * _DB, _USER, _PASSWORD, or what libpq itself reads. Not what a URL means: its driver knows.
- * config_resolve.c calls it where the option database is unset.
+ * A server described by several variables, as one URL: POSTGRES_HOST, _PORT, _DB_NAME, _DB, _USER,
+ * _PASSWORD, or what libpq itself reads; REDIS_HOST and its companions. Not what a URL means: its
+ * driver knows. config_resolve.c calls it where the option database, or redis, is unset.
  */
 #include <core/config_inside.h>
 
@@ -126,6 +126,41 @@ int bk__config_server_url(const char *dotenv, char **ret_url, char **ret_source)
         for (int part = 0; part < PARTS; part++) {
             wipe(parts[part]);
         }
+    }
+    return code;
+}
+
+/* ---- Redis ---------------------------------------------------------------------------- */
+
+static char *compose_redis(char *const parts[PARTS]) {
+    struct bk__buf url = {0};
+    bool socket = parts[HOST][0] == '/';
+    bk__buf_text(&url, socket ? "unix://" : "redis://");
+    if (parts[USER] || parts[PASSWORD]) {
+        add_encoded(&url, parts[USER] ? parts[USER] : "");
+        bk__buf_text(&url, ":");
+        add_encoded(&url, parts[PASSWORD] ? parts[PASSWORD] : "");
+        bk__buf_text(&url, "@");
+    }
+    add_host(&url, parts[HOST], socket ? NULL : parts[PORT]);
+    char *text = bk__buf_take(&url);
+    bk__buf_free(&url);
+    return text;
+}
+
+int bk__config_redis_url(const char *dotenv, char **ret_url, char **ret_source) {
+    static const char *const names[PARTS] = {
+        "REDIS_HOST", "REDIS_PORT", "", "REDIS_USERNAME,REDIS_USER", "REDIS_PASSWORD"};
+    char *parts[PARTS] = {NULL};
+    *ret_url = NULL;
+    *ret_source = NULL;
+    int code = read_family(dotenv, names, parts, ret_source);
+    if (code == 0 && parts[HOST]) {
+        *ret_url = compose_redis(parts);
+        code = *ret_url ? 0 : bk__fail_memory();
+    }
+    for (int part = 0; part < PARTS; part++) {
+        wipe(parts[part]);
     }
     return code;
 }

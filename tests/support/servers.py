@@ -148,3 +148,55 @@ class Postgres(Server):
         secret = ':' + quote(password, safe='') if password is not None else ''
         return '%s://%s%s@%s/%s%s' % (scheme, quote(user, safe=''), secret,
                                       host or '127.0.0.1:%d' % self.port, quote(database, safe=''), query)
+
+
+class Redis(Server):
+    """A Redis server on TCP and a unix socket. settings are lines of its configuration; no file of it
+    is written but dumps and appends. The 5 seconds a real one waits before a dump are 0 here."""
+
+    def __init__(self, *settings, password=None):
+        super().__init__()
+        if shutil.which('redis-server') is None:
+            raise Failed('Redis is not installed: apt-get install redis-server')
+        self.password = password
+        self.socket = os.path.join(self.folder, 'redis.sock')
+        lines = ['bind 127.0.0.1', 'port %d' % self.port, 'unixsocket ' + self.socket, 'dir ' + self.folder,
+                 'save ""', 'repl-diskless-sync-delay 0', 'loglevel notice', 'daemonize no', *settings]
+        if password is not None:
+            lines.append('requirepass "%s"' % password.replace('\\', '\\\\').replace('"', '\\"'))
+        self.config = os.path.join(self.folder, 'redis.conf')
+        with open(self.config, 'w', encoding='utf-8') as file:
+            file.write('\n'.join(lines) + '\n')
+        self.start()
+
+    def start(self):
+        self.launch(['redis-server', self.config])
+
+    def answers(self):
+        done = subprocess.run(['redis-cli', '-s', self.socket, 'ping'], check=False, capture_output=True, text=True)
+        return done.stdout.startswith(('PONG', 'NOAUTH'))
+
+    def cli(self, *words, db=0, text=None):
+        """What redis-cli prints; an error of the server's raises Failed."""
+        environment = dict(os.environ)
+        if self.password is not None:
+            environment['REDISCLI_AUTH'] = self.password
+        done = subprocess.run(['redis-cli', '-e', '-s', self.socket, '-n', str(db), *map(str, words)], check=False,
+                              capture_output=True, text=True, env=environment, input=text or '')
+        if done.returncode != 0:
+            raise Failed('redis-cli %s: %s' % (words[:2], (done.stdout + done.stderr)[-500:]))
+        return done.stdout.strip()
+
+    def info(self, field):
+        for line in self.cli('INFO', 'everything').splitlines():
+            if line.startswith(field + ':'):
+                return line.split(':', 1)[1].strip()
+        return None
+
+    def url(self, user='', password=None, socket_path=False):
+        from urllib.parse import quote
+        secret = self.password if password is None else password
+        login = '%s:%s@' % (quote(user, safe=''), quote(secret, safe='')) if secret is not None else ''
+        if socket_path:
+            return 'unix://%s%s' % (login, self.socket)
+        return 'redis://%s127.0.0.1:%d/0' % (login, self.port)

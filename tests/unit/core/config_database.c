@@ -62,19 +62,26 @@ static void test_core_config_database__memory_can_not_be_reached(void **state) {
 
 static void test_core_config_database__other_stores_are_named(void **state) {
     (void)state;
-    assert_refused("redis://h:6379/0", BK_EUNSUPPORTED);
-    assert_refused("rediss://:p@h", BK_EUNSUPPORTED);
+    assert_refused("mysql://u:p@h", BK_EUNSUPPORTED);
     assert_null(strstr(bk__error_text(), ":p@"));
     assert_refused("mongodb+srv://h", BK_EUNSUPPORTED);
+    assert_refused("redisx://h", BK_EUNSUPPORTED);
 }
 
 /* The driver reads them: nothing of them may be lost on the way, the password least of all. */
 static void test_core_config_database__servers_are_kept_as_they_are(void **state) {
     (void)state;
     static const char *const urls[] = {
-        "postgres://u:p@h/db",           "postgresql://u:p%40%2F@[::1]:5433/db",
-        "postgresql+asyncpg://h/db",     "postgresql+psycopg2://u@/db?host=/run/pg",
+        "postgres://u:p@h/db",
+        "postgresql://u:p%40%2F@[::1]:5433/db",
+        "postgresql+asyncpg://h/db",
+        "postgresql+psycopg2://u@/db?host=/run/pg",
         "PostgreSQL://h1,h2:5433/a%20b",
+        "redis://:p%40@h:6380/0",
+        "rediss://u:p@h",
+        "redis+unix:///run/r.sock",
+        "unix:///run/redis.sock",
+        "valkey://h",
     };
     for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
         char *value = NULL;

@@ -14,10 +14,25 @@
 #include <core/config_inside.h>
 #include <core/error.h>
 
-static const char *const variables[] = {
-    "POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_DB_NAME", "POSTGRES_DB", "POSTGRES_USER",
-    "PGHOST",        "PGPORT",        "PGDATABASE",       "PGUSER",      "PGPASSWORD",
-    "DATABASE_URL",  "DATABASE_PATH", "POSTGRES_PASSWORD"};
+static const char *const variables[] = {"POSTGRES_HOST",
+                                        "POSTGRES_PORT",
+                                        "POSTGRES_DB_NAME",
+                                        "POSTGRES_DB",
+                                        "POSTGRES_USER",
+                                        "PGHOST",
+                                        "PGPORT",
+                                        "PGDATABASE",
+                                        "PGUSER",
+                                        "PGPASSWORD",
+                                        "DATABASE_URL",
+                                        "DATABASE_PATH",
+                                        "POSTGRES_PASSWORD",
+                                        "REDIS_URL",
+                                        "REDIS_HOST",
+                                        "REDIS_PORT",
+                                        "REDIS_PASSWORD",
+                                        "REDIS_USERNAME",
+                                        "REDIS_USER"};
 
 static int forget(void **state) {
     (void)state;
@@ -104,6 +119,46 @@ static void test_core_config_server__the_password_is_not_shown(void **state) {
     bk__config_free(config);
 }
 
+/* ---- Redis ---------------------------------------------------------------------------- */
+
+/* What the option redis becomes of a .env file or of bk_set(). */
+static void assert_redis(const char *name, const char *value, const char *url) {
+    if (value != NULL) {
+        setenv(name, value, 1);
+    }
+    struct bk__config *config = bk__config_new();
+    assert_int_equal(bk__config_set(config, "env.file", ""), 0);
+    assert_int_equal(bk__config_resolve(config), 0);
+    assert_string_equal(bk__config_text(config, BK__OPT_REDIS), url);
+    bk__config_free(config);
+}
+
+static void test_core_config_server__redis_out_of_its_names(void **state) {
+    (void)state;
+    assert_redis("REDIS_PASSWORD", "p@s/s", "");
+    assert_redis("REDIS_HOST", "cache", "redis://:p%40s%2Fs@cache");
+    assert_redis("REDIS_PORT", "6380", "redis://:p%40s%2Fs@cache:6380");
+    assert_redis("REDIS_USERNAME", "bot", "redis://bot:p%40s%2Fs@cache:6380");
+    assert_redis("REDIS_HOST", "/run/redis.sock", "unix://bot:p%40s%2Fs@/run/redis.sock");
+    assert_redis("REDIS_URL", "redis://other", "redis://other");
+    assert_redis("REDIS_URL", "other:6381", "redis://other:6381");
+}
+
+static void test_core_config_server__the_password_of_redis_is_not_shown(void **state) {
+    (void)state;
+    struct bk__config *config = bk__config_new();
+    setenv("REDIS_HOST", "cache", 1);
+    setenv("REDIS_PASSWORD", "hunter2", 1);
+    assert_int_equal(bk__config_set(config, "env.file", ""), 0);
+    assert_int_equal(bk__config_resolve(config), 0);
+    char *shown = bk__config_show(config, "redis");
+    assert_string_equal(shown, "redis://:***@cache");
+    free(shown);
+    assert_string_equal(bk__config_source(config, BK__OPT_REDIS),
+                        "environment REDIS_HOST");
+    bk__config_free(config);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_core_config_server__the_names_of_a_family, forget),
@@ -112,6 +167,9 @@ int main(void) {
         cmocka_unit_test_setup(test_core_config_server__an_option_wins, forget),
         cmocka_unit_test_setup(test_core_config_server__the_password_is_not_shown,
                                forget),
+        cmocka_unit_test_setup(test_core_config_server__redis_out_of_its_names, forget),
+        cmocka_unit_test_setup(
+            test_core_config_server__the_password_of_redis_is_not_shown, forget),
     };
     return cmocka_run_group_tests(tests, NULL, forget);
 }

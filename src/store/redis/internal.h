@@ -1,0 +1,106 @@
+/*
+ * How the files of the Redis driver share the work: addresses, links to the server, its INFO, and
+ * the driver's functions. Only files of this folder include it.
+ */
+#ifndef BK_STORE_REDIS_INTERNAL_H
+#define BK_STORE_REDIS_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <hiredis/hiredis.h>
+
+#include <store/store.h>
+
+#define BK__REDIS_WAIT_MS 10000  /* for an answer to a small question */
+#define BK__REDIS_STALL_MS 60000 /* without a byte, a transfer is given up */
+
+/* What the user needs to be allowed: told wherever the server refuses a command. */
+#define BK__REDIS_NEEDS "+psync +replconf +ping +info +replicaof"
+
+/* ---- address.c ------------------------------------------------------------------------ */
+
+struct bk__redis_address {
+    char *host; /* or NULL: path is set */
+    char *path; /* of a unix socket, or NULL */
+    int port;
+    char *user;     /* NULL: the default one */
+    char *password; /* NULL: none */
+    char *shown;    /* the URL without its secrets, for texts */
+};
+
+/* Out of a URL. BK_EINVAL, BK_EUNSUPPORTED (TLS), BK_ENOMEM; to be freed after 0. */
+int bk__redis_address_parse(const char *url, struct bk__redis_address *ret);
+void bk__redis_address_free(struct bk__redis_address *address);
+
+/* ---- connect.c ------------------------------------------------------------------------ */
+
+/* A connected socket, close-on-exec, blocking; or an error with its text. */
+int bk__redis_connect(struct bk__job *job, const struct bk__redis_address *address);
+
+/* 1: events came, 0: not within wait_ms, or BK_ECANCELLED. */
+int bk__redis_poll(struct bk__job *job, int fd, short events, int wait_ms);
+
+/* ---- link.c --------------------------------------------------------------------------- */
+
+/* One connection that commands go over, authenticated. */
+struct bk__redis_link {
+    struct bk__job *job;
+    const struct bk__redis_address *at;
+    redisContext *c; /* NULL: closed */
+};
+
+int bk__redis_link_open(struct bk__redis_link *ret, struct bk__job *job,
+                        const struct bk__redis_address *address);
+void bk__redis_link_close(struct bk__redis_link *link);
+
+/* Sends a command of words (a list that NULL ends) and gives its reply, which may be an error of the
+   server's. *ret is to be freed. BK_EIO: the connection is gone, or no answer came in time. */
+int bk__redis_ask(struct bk__redis_link *link, const char *const words[],
+                  redisReply **ret);
+/* The same, for commands whose answer must be no error: bk__redis_refused() otherwise. */
+int bk__redis_order(struct bk__redis_link *link, const char *const words[],
+                    const char *doing);
+
+/* The server's error as one of ours. text is the server's. */
+int bk__redis_refused(const struct bk__redis_link *link, const char *doing,
+                      const char *text);
+/* The command AUTH with its secrets as the protocol writes it, *ret_size bytes to be wiped and
+   freed. NULL with size 0: no password is set. */
+int bk__redis_auth_text(const struct bk__redis_address *address, char **ret,
+                        size_t *ret_size);
+
+/* ---- info.c --------------------------------------------------------------------------- */
+
+/* The server's INFO as text, of a section ("everything" for all). To be freed. */
+int bk__redis_info(struct bk__redis_link *link, const char *section, char **ret);
+/* A field of it: into out, "" where it is missing; as a number, -1 where it is missing or none. */
+void bk__redis_info_text(const char *info, const char *field, char *out, size_t room);
+int64_t bk__redis_info_int(const char *info, const char *field);
+/* Keys per database, {"db0": 12}, from the section keyspace. NULL: out of memory. */
+struct json_object *bk__redis_info_keys(const char *info);
+
+/* ---- the driver ----------------------------------------------------------------------- */
+
+struct bk__redis {
+    struct bk__store base;
+    struct bk__job *job;
+    struct bk__redis_address at;
+    struct bk__redis_link link;
+    int rdb_version; /* of the snapshot that was taken through this store, 0: none was */
+};
+
+int bk__redis_probe(struct bk__store *store, struct json_object *ret_report);
+int bk__redis_snapshot(struct bk__store *store, const char *path, struct bk__image *ret);
+int bk__redis_prove(struct bk__job *job, const char *image_path,
+                    struct json_object *ret_report);
+
+/* ---- image.c -------------------------------------------------------------------------- */
+
+struct bk__rdb_facts;
+/* Walks the dump at path under progress and cancel; BK_ECORRUPT says what is wrong with it. */
+int bk__redis_image_walk(struct bk__job *job, const char *path,
+                         struct bk__rdb_facts *ret);
+
+#endif

@@ -11,6 +11,7 @@
 
 #include <api/check.h>
 #include <api/plans.h>
+#include <core/calendar.h>
 #include <core/config.h>
 #include <core/operation.h>
 #include <guest/guest.h>
@@ -128,6 +129,9 @@ static int open_keeper(struct bk__keeper *k) {
     }
     if (code == 0) {
         code = check_isolation(bk__keeper_config(k));
+    }
+    if (code == 0) {
+        code = bk__calendar_check(bk__keeper_config(k));
     }
     if (code == 0) {
         code = make_state_dir(bk__keeper_config(k));

@@ -39,18 +39,17 @@ static int fill(struct bk__job *job, const char *dir, const struct bk__manifest 
     return rc;
 }
 
-static int check_space(const char *path, const struct bk__manifest *manifest) {
+static int check_space(const char *path, int64_t bytes) {
     char *dir = bk__file_dir(path);
     int rc = dir == NULL ? bk__fail_memory()
-                         : bk__folder_space(dir, manifest->database_bytes + SLACK,
-                                            "the restored database");
+                         : bk__folder_space(dir, bytes + SLACK, "the restored database");
     free(dir);
     return rc;
 }
 
 int bk__extract_new(struct bk__job *job, const char *dir,
                     const struct bk__manifest *manifest, const char *path) {
-    int rc = check_space(path, manifest);
+    int rc = check_space(path, manifest->database_bytes);
     if (rc != 0) {
         return rc;
     }
@@ -137,21 +136,16 @@ static int publish(const char *aside, const char *path) {
                                 "power fails now.");
 }
 
-int bk__extract_to(struct bk__job *job, const char *dir,
-                   const struct bk__manifest *manifest, const char *path) {
-    int rc = check_free(path);
-    if (rc == 0) {
-        rc = check_space(path, manifest);
-    }
-    if (rc != 0) {
-        return rc;
-    }
-    char *aside = bk__text_printf("%s.botkeep-tmp", path);
-    if (aside == NULL) {
-        return bk__fail_memory();
-    }
+/* Fills the file aside, flushes it, and gives it its name. */
+static int build(const char *path, const char *aside,
+                 int (*fill_it)(void *context, int fd, const char *aside),
+                 void *context) {
     int fd = open_aside(aside);
-    rc = fd < 0 ? fd : fill(job, dir, manifest, fd, aside);
+    int rc = fd < 0 ? fd : fill_it(context, fd, aside);
+    if (rc == 0) {
+        int err = bk__file_sync(fd);
+        rc = err == 0 ? 0 : bk__fail_errno(err, "cannot flush to the disk", path, NULL);
+    }
     if (rc == 0) {
         rc = publish(aside, path);
     }
@@ -161,6 +155,42 @@ int bk__extract_to(struct bk__job *job, const char *dir,
     if (fd >= 0) {
         bk__file_close(fd);
     }
+    return rc;
+}
+
+int bk__extract_file(const char *path, int64_t needed,
+                     int (*fill_it)(void *context, int fd, const char *aside),
+                     void *context) {
+    int rc = check_free(path);
+    if (rc == 0) {
+        rc = check_space(path, needed);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    char *aside = bk__text_printf("%s.botkeep-tmp", path);
+    if (aside == NULL) {
+        return bk__fail_memory();
+    }
+    rc = build(path, aside, fill_it, context);
     free(aside);
     return rc;
+}
+
+/* One archive on its way to a path. */
+struct outgoing {
+    struct bk__job *job;
+    const char *dir;
+    const struct bk__manifest *manifest;
+};
+
+static int fill_outgoing(void *context, int fd, const char *aside) {
+    const struct outgoing *out = context;
+    return fill(out->job, out->dir, out->manifest, fd, aside);
+}
+
+int bk__extract_to(struct bk__job *job, const char *dir,
+                   const struct bk__manifest *manifest, const char *path) {
+    struct outgoing out = {job, dir, manifest};
+    return bk__extract_file(path, manifest->database_bytes, fill_outgoing, &out);
 }

@@ -5,6 +5,8 @@
 #ifndef BK_BACKUP_EXTRACT_H
 #define BK_BACKUP_EXTRACT_H
 
+#include <stdint.h>
+
 struct bk__job;
 struct bk__manifest;
 
@@ -17,5 +19,11 @@ int bk__extract_new(struct bk__job *job, const char *dir,
    would take for its journal; and path appears whole or not at all. */
 int bk__extract_to(struct bk__job *job, const char *dir,
                    const struct bk__manifest *manifest, const char *path);
+
+/* The same for what somebody else puts into the file: fill_it gets it empty, under the name it has until
+   it is whole; needed is how many bytes it may take. The file is flushed after it. */
+int bk__extract_file(const char *path, int64_t needed,
+                     int (*fill_it)(void *context, int fd, const char *aside),
+                     void *context);
 
 #endif

@@ -79,6 +79,16 @@ static const struct bk__field verify_result[] = {
     {"failed", "int", "", "", "How many are not; the job then ends with BK_ECORRUPT."},
     {0}};
 
+static const struct bk__field rehearse_arguments[] = {
+    {"name", "text", "", "", "Which one; without it the newest verified one."}, {0}};
+
+static const struct bk__field rehearse_result[] = {
+    {"name", "text", "", "", "The backup that was restored and thrown away."},
+    {"bytes", "int", "", "", "Size of the restored database."},
+    {"tables", "object", "", "", "Rows of each table, as its manifest says."},
+    {"ms", "int", "", "", "How long it took."},
+    {0}};
+
 static const struct bk__field restore_arguments[] = {
     {"name", "text", "", "", "Which one; without it the newest verified one."},
     {"mode", "text", "auto", "auto|live|staged",
@@ -100,13 +110,22 @@ static const struct bk__field restore_result[] = {
 
 static const struct bk__field prune_arguments[] = {
     {"keep", "int", "", "", "Instead of the option backup.keep."},
+    {"days", "int", "", "", "Instead of backup.keep.days."},
+    {"daily", "int", "", "", "Instead of backup.keep.daily."},
+    {"weekly", "int", "", "", "Instead of backup.keep.weekly."},
+    {"monthly", "int", "", "", "Instead of backup.keep.monthly."},
     {"dry_run", "bool", "false", "", "Only tell what would be deleted."},
     {0}};
 
 static const struct bk__field prune_result[] = {
     {"deleted", "list", "", "", "What was deleted, or would be."},
     {"deleted[].name", "text", "", "", "Its name."},
-    {"deleted[].reason", "text", "", "", "Why."},
+    {"deleted[].bytes", "int", "", "", "Size of its archive."},
+    {"deleted[].reason", "text", "", "", "Why it goes."},
+    {"kept_because", "list", "", "", "What stays, newest first."},
+    {"kept_because[].name", "text", "", "", "Its name."},
+    {"kept_because[].bytes", "int", "", "", "Size of its archive."},
+    {"kept_because[].reason", "text", "", "", "Why it stays: every rule that holds it."},
     {"kept", "int", "", "", "How many stay."},
     {"dry_run", "bool", "", "", "Whether nothing was really deleted."},
     {"freed_bytes", "int", "", "", "Size of what was deleted, or would be."},
@@ -121,8 +140,14 @@ static const struct bk__field status_result[] = {
     {"total_bytes", "int", "", "", "Their size together."},
     {"newest", "object?", "", "", "The newest one, as in backup.list."},
     {"last_success_at", "text?", "", "", "When a backup was last made."},
+    {"last_verified_at", "text?", "", "",
+     "Until when the data is known to be in a backup that was read back whole."},
     {"last_failure", "object?", "", "",
      "When and why one last failed: at, code, message."},
+    {"rehearsal", "object?", "", "",
+     "How the last rehearsal of a restore went: at, name, ok, ms, error."},
+    {"metrics", "object", "", "",
+     "The numbers for a monitoring system, as in the event metrics."},
     {"next_due_at", "text?", "", "", "When the next one of its own is due."},
     {"free_bytes", "int?", "", "", "Free space for them."},
     {"isolation", "text", "", "", "How the database is reached: thread, process or own."},
@@ -140,6 +165,44 @@ static const struct bk__field apply_result[] = {
     {"kept", "text?", "", "", "Where the files of a damaged database were set aside."},
     {0}};
 
+static const struct bk__field query_arguments[] = {
+    {"name", "text", "", "", "Which backup; without it the newest verified one."},
+    {"sql", "text", NULL, "", "One statement that reads, with ? for parameters."},
+    {"parameters", "list", "", "", "Its parameters, in their order."},
+    {"limit", "int", "1000", "", "At most so many rows, up to 100000."},
+    {"timeout_ms", "int", "60000", "", "How long the statement may take."},
+    {0}};
+
+static const struct bk__field query_result[] = {
+    {"name", "text", "", "", "The backup that was asked."},
+    {"columns", "list", "", "", "The names of the columns."},
+    {"rows", "list", "", "",
+     "The rows, each a list of values; a BLOB is {\"hex\": \"00ff\"}."},
+    {"truncated", "bool", "", "",
+     "Whether there are more: the limit, or 4 MB, is reached."},
+    {0}};
+
+static const struct bk__field extract_arguments[] = {
+    {"name", "text", "", "", "Which backup; without it the newest verified one."},
+    {"to", "text", NULL, "", "The new SQLite file; the path must not exist."},
+    {"table", "text", "", "", "The table to take, with its indexes."},
+    {"query", "text", "", "", "Or a statement whose rows go into the table result."},
+    {"timeout_ms", "int", "", "",
+     "How long it may take; without it as long as it needs."},
+    {0}};
+
+static const struct bk__field extract_result[] = {
+    {"name", "text", "", "", "The backup it came from."},
+    {"path", "text", "", "", "The new file's whole path."},
+    {"bytes", "int", "", "", "Its size."},
+    {"table", "text", "", "", "The table in it."},
+    {"rows", "int", "", "", "How many rows it has."},
+    {"columns", "list", "", "", "The columns that were written."},
+    {"indexes", "list", "", "", "The indexes that were made."},
+    {"left_out", "list", "", "",
+     "What belongs to the table and is not there: triggers, ..."},
+    {0}};
+
 const struct bk__operation bk__backup_operations[] = {
     {"backup.create",
      "Makes a backup of the database, proves it, and deletes what is too old.", "owner",
@@ -149,6 +212,11 @@ const struct bk__operation bk__backup_operations[] = {
     {"backup.verify",
      "Reads backups to the end and compares every byte with their manifests.", "owner",
      BK__LANE_WORK, BK__PLACE_HOST, verify_arguments, verify_result, bk__backup_verify},
+    {"backup.rehearse",
+     "Restores a backup into a file that is thrown away, and checks all of it: every "
+     "page, every index, the rows of every table.",
+     "owner", BK__LANE_WORK, BK__PLACE_STORE, rehearse_arguments, rehearse_result,
+     bk__backup_rehearse},
     {"backup.restore",
      "Restores a backup, after verifying it and saving what is there now.", "owner",
      BK__LANE_WORK, BK__PLACE_STORE, restore_arguments, restore_result,
@@ -158,6 +226,12 @@ const struct bk__operation bk__backup_operations[] = {
     {"backup.status",
      "Tells how the backups stand: the newest, the last failure, the next.", "owner",
      BK__LANE_QUICK, BK__PLACE_HOST, NULL, status_result, bk__backup_status},
+    {"backup.query", "Reads from a backup with SQL, without restoring it.", "owner",
+     BK__LANE_WORK, BK__PLACE_STORE, query_arguments, query_result, bk__backup_query},
+    {"backup.extract",
+     "Puts one table of a backup, or what a query finds in it, into a file of its own.",
+     "owner", BK__LANE_WORK, BK__PLACE_STORE, extract_arguments, extract_result,
+     bk__backup_extract},
     {"backup.apply", "Applies a staged restore.", "internal", BK__LANE_WORK,
      BK__PLACE_STORE, NULL, apply_result, bk__backup_apply},
     {0}};

@@ -10,9 +10,12 @@ struct bk__job;
 int bk__backup_create(struct bk__job *job);
 int bk__backup_list(struct bk__job *job);
 int bk__backup_verify(struct bk__job *job);
+int bk__backup_rehearse(struct bk__job *job);
 int bk__backup_restore(struct bk__job *job);
 int bk__backup_prune(struct bk__job *job);
 int bk__backup_status(struct bk__job *job);
 int bk__backup_apply(struct bk__job *job);
+int bk__backup_query(struct bk__job *job);
+int bk__backup_extract(struct bk__job *job);
 
 #endif

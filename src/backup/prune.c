@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include <base/json.h>
+#include <base/zone.h>
+#include <core/calendar.h>
 #include <core/config.h>
 #include <core/error.h>
 #include <core/job.h>
@@ -37,16 +39,6 @@ int bk__prune_remove(const char *dir, const char *name) {
     return rc;
 }
 
-static bool note_deleted(struct json_object *list, const struct bk__retain *item) {
-    struct json_object *entry = bk__json_object();
-    if (entry == NULL || !bk__json_add_text(entry, "name", item->name) ||
-        !bk__json_add_text(entry, "reason", item->reason)) {
-        json_object_put(entry);
-        return false;
-    }
-    return bk__json_append(list, entry);
-}
-
 static int64_t size_of(const struct bk__catalogue *catalogue, const char *name) {
     for (size_t i = 0; i < catalogue->count; i++) {
         if (strcmp(catalogue->items[i].name, name) == 0) {
@@ -56,18 +48,41 @@ static int64_t size_of(const struct bk__catalogue *catalogue, const char *name) 
     return 0;
 }
 
+static int note(struct json_object *list, const struct bk__retain *item, int64_t bytes) {
+    struct json_object *entry = bk__json_object();
+    if (entry == NULL || !bk__json_add_text(entry, "name", item->name) ||
+        !bk__json_add_int(entry, "bytes", bytes) ||
+        !bk__json_add_text(entry, "reason", item->reason)) {
+        json_object_put(entry);
+        return bk__fail_memory();
+    }
+    return bk__json_append(list, entry) ? 0 : bk__fail_memory();
+}
+
+static int note_kept(const struct bk__catalogue *catalogue,
+                     const struct bk__retain *items, struct bk__prune *prune) {
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < catalogue->count; i++) {
+        if (!items[i].drop) {
+            prune->kept++;
+            rc = note(prune->kept_because, &items[i], size_of(catalogue, items[i].name));
+        }
+    }
+    return rc;
+}
+
 static int remove_marked(const char *dir, const struct bk__catalogue *catalogue,
                          const struct bk__retain *items, struct bk__prune *prune) {
     int rc = 0;
     for (size_t i = catalogue->count; rc == 0 && i-- > 0;) { /* the oldest first */
         if (!items[i].drop) {
-            prune->kept++;
             continue;
         }
         rc = prune->dry_run ? 0 : bk__prune_remove(dir, items[i].name);
         if (rc == 0) {
-            prune->freed_bytes += size_of(catalogue, items[i].name);
-            rc = note_deleted(prune->deleted, &items[i]) ? 0 : bk__fail_memory();
+            int64_t bytes = size_of(catalogue, items[i].name);
+            prune->freed_bytes += bytes;
+            rc = note(prune->deleted, &items[i], bytes);
         }
     }
     if (rc == 0 && !prune->dry_run && json_object_array_length(prune->deleted) > 0) {
@@ -98,12 +113,16 @@ int bk__prune_folder(const char *dir, struct bk__prune *prune) {
     }
     struct bk__retain *items = list_items(&catalogue);
     prune->deleted = bk__json_list();
+    prune->kept_because = bk__json_list();
     prune->kept = 0;
     prune->freed_bytes = 0;
-    if (items == NULL || prune->deleted == NULL) {
+    if (items == NULL || prune->deleted == NULL || prune->kept_because == NULL) {
         rc = bk__fail_memory();
     } else {
-        bk__retention_decide(items, catalogue.count, prune->keep, prune->spare);
+        bk__retention_decide(items, catalogue.count, &prune->rules);
+        rc = note_kept(&catalogue, items, prune);
+    }
+    if (rc == 0) {
         rc = remove_marked(dir, &catalogue, items, prune);
     }
     free(items);
@@ -111,11 +130,45 @@ int bk__prune_folder(const char *dir, struct bk__prune *prune) {
     return rc;
 }
 
+/* ---- by the options ------------------------------------------------------------------- */
+
+/* The rules in force; the zone is the caller's to release. */
+static int load_rules(struct bk__job *job, struct bk__rules *ret) {
+    const struct bk__config *config = bk__job_config(job);
+    struct bk__zone *zone = NULL;
+    int rc = bk__calendar_zone(config, &zone);
+    *ret =
+        (struct bk__rules){.keep = bk__config_int(config, BK__OPT_BACKUP_KEEP),
+                           .days = bk__config_int(config, BK__OPT_BACKUP_KEEP_DAYS),
+                           .daily = bk__config_int(config, BK__OPT_BACKUP_KEEP_DAILY),
+                           .weekly = bk__config_int(config, BK__OPT_BACKUP_KEEP_WEEKLY),
+                           .monthly = bk__config_int(config, BK__OPT_BACKUP_KEEP_MONTHLY),
+                           .now_ms = bk__job_wall_at_most(job),
+                           .zone = zone};
+    return rc;
+}
+
+static void clear(struct bk__prune *prune) {
+    bk__zone_free(prune->rules.zone);
+    json_object_put(prune->deleted);
+    json_object_put(prune->kept_because);
+}
+
+static struct json_object *take_deleted(struct bk__prune *prune) {
+    struct json_object *deleted = prune->deleted;
+    prune->deleted = NULL;
+    return deleted;
+}
+
 struct json_object *bk__prune_after(struct bk__job *job, const struct bk__folder *folder,
                                     const char *spare) {
-    struct bk__prune prune = {
-        .keep = bk__config_int(bk__job_config(job), BK__OPT_BACKUP_KEEP), .spare = spare};
-    if (bk__prune_folder(folder->path, &prune) != 0) {
+    struct bk__prune prune = {0};
+    int rc = load_rules(job, &prune.rules);
+    prune.rules.spare = spare;
+    if (rc == 0) {
+        rc = bk__prune_folder(folder->path, &prune);
+    }
+    if (rc != 0) {
         bk__job_log(job, "warning",
                     "The new backup is good, but old ones could not all be "
                     "deleted: %s",
@@ -127,16 +180,19 @@ struct json_object *bk__prune_after(struct bk__job *job, const struct bk__folder
         bk__job_log(job, "info", "Deleted old backup: %s (%s)",
                     bk__json_text(entry, "name", ""), bk__json_text(entry, "reason", ""));
     }
-    return prune.deleted;
+    struct json_object *deleted = take_deleted(&prune);
+    clear(&prune);
+    return deleted;
 }
 
 /* ---- the operation -------------------------------------------------------------------- */
 
 static int fill_result(struct bk__job *job, struct bk__prune *prune) {
     struct json_object *result = bk__job_result(job);
-    struct json_object *deleted = prune->deleted;
-    prune->deleted = NULL;
-    if (!bk__json_put(result, "deleted", deleted) ||
+    struct json_object *because = prune->kept_because;
+    prune->kept_because = NULL;
+    bool ok = bk__json_put(result, "deleted", take_deleted(prune));
+    if (!bk__json_put(result, "kept_because", because) || !ok ||
         !bk__json_add_int(result, "kept", prune->kept) ||
         !bk__json_add_bool(result, "dry_run", prune->dry_run) ||
         !bk__json_add_int(result, "freed_bytes", prune->freed_bytes)) {
@@ -150,19 +206,43 @@ static bool has_folder(struct bk__job *job) {
     return bk__file_exists(bk__config_text(bk__job_config(job), BK__OPT_BACKUP_DIR));
 }
 
+/* An argument in place of an option. */
+static int take_rule(struct bk__job *job, const char *name, enum bk__option option,
+                     int64_t *rule) {
+    int64_t value = bk__job_int(job, name, *rule);
+    if (value < 0 || (double)value > bk__option_rows[option].max) {
+        return bk__fail(BK_EINVAL,
+                        "\"%s\" takes a whole number from 0 to %.0f, as the option %s "
+                        "does. Nothing was deleted.",
+                        name, bk__option_rows[option].max, bk__option_rows[option].name);
+    }
+    *rule = value;
+    return 0;
+}
+
+static int take_rules(struct bk__job *job, struct bk__rules *rules) {
+    const struct {
+        const char *name;
+        enum bk__option option;
+        int64_t *rule;
+    } all[] = {{"keep", BK__OPT_BACKUP_KEEP, &rules->keep},
+               {"days", BK__OPT_BACKUP_KEEP_DAYS, &rules->days},
+               {"daily", BK__OPT_BACKUP_KEEP_DAILY, &rules->daily},
+               {"weekly", BK__OPT_BACKUP_KEEP_WEEKLY, &rules->weekly},
+               {"monthly", BK__OPT_BACKUP_KEEP_MONTHLY, &rules->monthly}};
+    int rc = load_rules(job, rules);
+    for (size_t i = 0; rc == 0 && i < sizeof all / sizeof *all; i++) {
+        rc = take_rule(job, all[i].name, all[i].option, all[i].rule);
+    }
+    return rc;
+}
+
 int bk__backup_prune(struct bk__job *job) {
     const char *dir = bk__config_text(bk__job_config(job), BK__OPT_BACKUP_DIR);
-    int64_t keep = bk__config_int(bk__job_config(job), BK__OPT_BACKUP_KEEP);
-    struct bk__prune prune = {.keep = bk__job_int(job, "keep", keep),
-                              .dry_run = bk__job_bool(job, "dry_run", false)};
+    struct bk__prune prune = {.dry_run = bk__job_bool(job, "dry_run", false)};
     struct bk__folder folder = {.lock_fd = -1};
-    int rc = 0;
-    if (prune.keep < 0) {
-        return bk__fail(BK_EINVAL,
-                        "\"keep\" cannot be negative. Nothing was deleted. Give the "
-                        "number of backups of each kind to keep, or 0 for all.");
-    }
-    if (!prune.dry_run && has_folder(job)) {
+    int rc = take_rules(job, &prune.rules);
+    if (rc == 0 && !prune.dry_run && has_folder(job)) {
         rc = bk__folder_open(job, &folder);
     }
     if (rc == 0) {
@@ -171,7 +251,7 @@ int bk__backup_prune(struct bk__job *job) {
     if (rc == 0) {
         rc = fill_result(job, &prune);
     }
-    json_object_put(prune.deleted);
+    clear(&prune);
     bk__folder_close(&folder);
     return rc;
 }

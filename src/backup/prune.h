@@ -8,16 +8,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <backup/retention.h>
+
 struct bk__folder;
 struct bk__job;
 struct json_object;
 
 struct bk__prune {
-    int64_t keep;
-    const char *spare; /* a name that stays in any case; NULL: none */
+    struct bk__rules rules;
     bool dry_run;
     /* out */
-    struct json_object *deleted; /* a list of {name, reason}; the caller's */
+    struct json_object *deleted;      /* a list of {name, bytes, reason}; the caller's */
+    struct json_object *kept_because; /* the same of those that stay; the caller's */
     int64_t kept;
     int64_t freed_bytes;
 };

@@ -1,5 +1,6 @@
 /*
- * state.dir/backup.json: when a backup last succeeded and why one last failed.
+ * state.dir/backup.json: when a backup last succeeded, why one last failed, how often, and how the
+ * last rehearsal went.
  * Not the list of backups: that is backup.dir itself. Losing this file loses no data.
  * Called by create.c under the folder's lock, and by status.c.
  */
@@ -57,6 +58,51 @@ static void save(struct bk__job *job, struct json_object *record, bool complete)
     json_object_put(record);
 }
 
+/* ---- counts ------------------------------------------------------------------------------- */
+
+static bool count(struct json_object *record, const char *name) {
+    return bk__json_add_int(record, name, bk__json_int(record, name, 0) + 1);
+}
+
+/* Seconds since 1970, as monitoring wants a time; null before the first success. */
+static bool add_last_success(struct json_object *metrics, struct json_object *record) {
+    int64_t unix_ms = 0;
+    const char *name = "backup_last_success_timestamp_seconds";
+    if (!bk__stamp_parse(bk__json_text(record, "last_success_at", ""), &unix_ms)) {
+        return bk__json_put(metrics, name, NULL);
+    }
+    return bk__json_add_number(metrics, name, (double)unix_ms / 1000);
+}
+
+struct json_object *bk__record_metrics(struct json_object *record) {
+    struct json_object *metrics = bk__json_object();
+    if (metrics != NULL &&
+        bk__json_add_int(metrics, "backup_total", bk__json_int(record, "total", 0)) &&
+        bk__json_add_int(metrics, "backup_failures_total",
+                         bk__json_int(record, "failures_total", 0)) &&
+        bk__json_add_number(metrics, "backup_duration_seconds",
+                            (double)bk__json_int(record, "last_ms", 0) / 1000) &&
+        bk__json_add_int(metrics, "backup_size_bytes",
+                         bk__json_int(record, "last_bytes", 0)) &&
+        add_last_success(metrics, record)) {
+        return metrics;
+    }
+    json_object_put(metrics);
+    return NULL;
+}
+
+/* Tells the counts, then saves and releases the record. */
+static void tell_and_save(struct bk__job *job, struct json_object *record,
+                          bool complete) {
+    struct json_object *metrics = bk__record_metrics(record);
+    if (metrics != NULL) {
+        bk__job_event(job, "metrics", metrics);
+    }
+    save(job, record, complete);
+}
+
+/* ---- how it ended ------------------------------------------------------------------------- */
+
 void bk__record_success(struct bk__job *job, const struct bk__manifest *manifest) {
     char stamp[BK__STAMP_SIZE];
     bk__stamp_iso(manifest->created_ms, stamp);
@@ -65,8 +111,11 @@ void bk__record_success(struct bk__job *job, const struct bk__manifest *manifest
         return;
     }
     bool complete = bk__json_add_text(record, "last_success_at", stamp) &&
-                    bk__json_add_text(record, "last_success_name", manifest->name);
-    save(job, record, complete);
+                    bk__json_add_text(record, "last_success_name", manifest->name) &&
+                    bk__json_add_int(record, "last_ms", manifest->total_ms) &&
+                    bk__json_add_int(record, "last_bytes", manifest->bytes) &&
+                    count(record, "total");
+    tell_and_save(job, record, complete);
 }
 
 void bk__record_failure(struct bk__job *job, int code, const char *message) {
@@ -83,5 +132,16 @@ void bk__record_failure(struct bk__job *job, int code, const char *message) {
                     bk__json_add_text(failure, "code", bk_error_name(code)) &&
                     bk__json_add_text(failure, "message", message);
     complete = bk__json_put(record, "last_failure", failure) && complete;
+    complete = count(record, "failures_total") && complete;
+    tell_and_save(job, record, complete);
+}
+
+void bk__record_rehearsal(struct bk__job *job, struct json_object *rehearsal) {
+    struct json_object *record = bk__record_load(job);
+    if (record == NULL) {
+        json_object_put(rehearsal);
+        return;
+    }
+    bool complete = bk__json_put(record, "rehearsal", rehearsal);
     save(job, record, complete);
 }

@@ -155,9 +155,33 @@ static bool add_record(struct json_object *result, struct json_object *record,
                   : add_stamp(result, "last_success_at", catalogue->count > 0,
                               catalogue->count > 0 ? catalogue->items[0].created_ms : 0);
     struct json_object *failure = bk__json_member(record, "last_failure");
-    bool known = json_object_is_type(failure, json_type_object);
+    struct json_object *rehearsal = bk__json_member(record, "rehearsal");
+    bool failed = json_object_is_type(failure, json_type_object);
+    bool rehearsed = json_object_is_type(rehearsal, json_type_object);
     return ok &&
-           bk__json_put(result, "last_failure", known ? json_object_get(failure) : NULL);
+           bk__json_put(result, "last_failure",
+                        failed ? json_object_get(failure) : NULL) &&
+           bk__json_put(result, "rehearsal",
+                        rehearsed ? json_object_get(rehearsal) : NULL) &&
+           bk__json_put(result, "metrics", bk__record_metrics(record));
+}
+
+/* Until when the bot's data is known to be in a backup that was read back: when the newest verified
+   one was made, or when it was last found to be still what the database holds. */
+static bool add_verified(struct json_object *result, struct json_object *record,
+                         const struct bk__catalogue *catalogue) {
+    const struct bk__manifest *newest = NULL;
+    int64_t success_ms = 0;
+    for (size_t i = 0; newest == NULL && i < catalogue->count; i++) {
+        newest = catalogue->items[i].verified ? &catalogue->items[i] : NULL;
+    }
+    int64_t at = newest == NULL ? 0 : newest->created_ms;
+    if (newest != NULL &&
+        strcmp(bk__json_text(record, "last_success_name", ""), newest->name) == 0 &&
+        bk__stamp_parse(bk__json_text(record, "last_success_at", ""), &success_ms)) {
+        at = success_ms;
+    }
+    return add_stamp(result, "last_verified_at", newest != NULL, at);
 }
 
 /* Free bytes where the folder is, or will be made; null where nothing can be asked. */
@@ -197,7 +221,8 @@ static int fill_status(struct bk__job *job, const struct bk__catalogue *catalogu
                        struct json_object *record) {
     struct json_object *result = bk__job_result(job);
     if (!add_settings(job, result) || !add_catalogue(job, result, catalogue) ||
-        !add_record(result, record, catalogue) || !add_space(job, result)) {
+        !add_record(result, record, catalogue) ||
+        !add_verified(result, record, catalogue) || !add_space(job, result)) {
         return bk__fail_memory();
     }
     return add_staged(job, result);

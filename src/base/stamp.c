@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include <base/civil.h>
+
 #define DAY_MS INT64_C(86400000)
 #define FIRST_MS INT64_C(-62167219200000) /* 0000-01-01T00:00:00.000Z */
 #define LAST_MS INT64_C(253402300799999)  /* 9999-12-31T23:59:59.999Z */
@@ -15,33 +17,9 @@ struct civil {
     int year, month, day, hour, minute, second, ms;
 };
 
-/* Days since 1970-01-01 of a day in the Gregorian calendar, whose years are thought to
-   begin in March so that the leap day comes last (Howard Hinnant, "chrono-compatible date
-   algorithms"). */
-static int64_t days_from(int year, int month, int day) {
-    int64_t y = month <= 2 ? year - 1 : year;
-    int64_t era = (y >= 0 ? y : y - 399) / 400;
-    int64_t of_era = y - era * 400;
-    int64_t of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
-static void split_day(int64_t days, struct civil *ret) {
-    int64_t shifted = days + 719468;
-    int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
-    int64_t day = shifted - era * 146097;
-    int64_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
-    int64_t of_year = day - (365 * year + year / 4 - year / 100);
-    int64_t month = (5 * of_year + 2) / 153;
-
-    ret->day = (int)(of_year - (153 * month + 2) / 5 + 1);
-    ret->month = (int)(month < 10 ? month + 3 : month - 9);
-    ret->year = (int)(year + era * 400 + (ret->month <= 2));
-}
-
 static struct civil split(int64_t unix_ms) {
     struct civil c;
+    struct bk__date date;
     int64_t days, rest;
 
     /* Four digits of a year are all that the form has room for. */
@@ -57,7 +35,10 @@ static struct civil split(int64_t unix_ms) {
         rest += DAY_MS;
         days--;
     }
-    split_day(days, &c);
+    date = bk__civil_date(days);
+    c.year = (int)date.year;
+    c.month = date.month;
+    c.day = date.day;
     c.hour = (int)(rest / 3600000);
     c.minute = (int)(rest / 60000 % 60);
     c.second = (int)(rest / 1000 % 60);
@@ -121,7 +102,7 @@ bool bk__stamp_parse(const char *iso, int64_t *ret_unix_ms) {
     if (strlen(iso) != sizeof "2025-12-04T10:30:00.000Z" - 1) {
         return false;
     }
-    ms = days_from(take(iso, 4), take(iso + 5, 2), take(iso + 8, 2)) * DAY_MS +
+    ms = bk__civil_days(take(iso, 4), take(iso + 5, 2), take(iso + 8, 2)) * DAY_MS +
          take(iso + 11, 2) * INT64_C(3600000) + take(iso + 14, 2) * INT64_C(60000) +
          take(iso + 17, 2) * INT64_C(1000) + take(iso + 20, 3);
     /* Nonsense (a 30th of February, 25 o'clock, a wrong separator) does not come back the

@@ -153,19 +153,29 @@ static struct json_object *find_argument(const struct bk__cli *cli, const char *
     return NULL;
 }
 
+static bool fits(const char *type, enum json_type got) {
+    switch (type[0]) {
+    case 'b':
+        return got == json_type_boolean;
+    case 'i':
+        return got == json_type_int;
+    case 'n':
+        return got == json_type_int || got == json_type_double;
+    case 'l':
+        return got == json_type_array;
+    default:
+        return got == json_type_object;
+    }
+}
+
 /* The text as the JSON value the table asks for; NULL: it is not one. */
 static struct json_object *typed(struct json_object *field, const char *text) {
     const char *type = bk__cli_text(field, "type");
-    bool number = strncmp(type, "int", 3) == 0 || strncmp(type, "number", 6) == 0;
-    if (!number && !is_bool(field)) {
+    if (strncmp(type, "text", 4) == 0) {
         return json_object_new_string(text);
     }
     struct json_object *value = json_tokener_parse(text);
-    enum json_type got = json_object_get_type(value);
-    bool fits = is_bool(field) ? got == json_type_boolean
-                               : got == json_type_int || (got == json_type_double &&
-                                                          strncmp(type, "int", 3) != 0);
-    if (!fits) {
+    if (!fits(type, json_object_get_type(value))) {
         json_object_put(value);
         return NULL;
     }

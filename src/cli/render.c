@@ -197,11 +197,59 @@ static void print_findings(struct json_object *result) {
     }
 }
 
+static void cell_of(struct json_object *row, size_t column, char *text, size_t size) {
+    struct json_object *value = json_object_array_get_idx(row, column);
+    scalar("", value, text, size);
+}
+
+#define WIDTHS 64
+
+/* The rows of a query under the names of its columns. row: the names, or one row. */
+static void print_answer_row(struct json_object *row, const size_t widths[WIDTHS]) {
+    size_t pad = 2;
+    for (size_t i = 0; i < json_object_array_length(row); i++) {
+        char cell[CELL_SIZE];
+        cell_of(row, i, cell, sizeof cell);
+        printf("%*s%s", (int)pad, "", cell);
+        pad = i < WIDTHS && widths[i] > strlen(cell) ? widths[i] - strlen(cell) + 2 : 2;
+    }
+    printf("\n");
+}
+
+static void widen(struct json_object *row, size_t widths[WIDTHS]) {
+    for (size_t i = 0; i < json_object_array_length(row) && i < WIDTHS; i++) {
+        char cell[CELL_SIZE];
+        cell_of(row, i, cell, sizeof cell);
+        widths[i] = strlen(cell) > widths[i] ? strlen(cell) : widths[i];
+    }
+}
+
+static void print_answer(struct json_object *result) {
+    struct json_object *columns = bk__cli_member(result, "columns");
+    struct json_object *rows = bk__cli_member(result, "rows");
+    size_t count = json_object_array_length(rows);
+    size_t widths[WIDTHS] = {0};
+    widen(columns, widths);
+    for (size_t i = 0; i < count; i++) {
+        widen(json_object_array_get_idx(rows, i), widths);
+    }
+    print_answer_row(columns, widths);
+    for (size_t i = 0; i < count; i++) {
+        print_answer_row(json_object_array_get_idx(rows, i), widths);
+    }
+    printf("%zu row%s%s\n", count, count == 1 ? "" : "s",
+           json_object_get_boolean(bk__cli_member(result, "truncated"))
+               ? ", and there are more: raise --limit"
+               : "");
+}
+
 int bk__cli_render(const char *operation, struct json_object *result) {
     if (strcmp(operation, "health.snapshot") == 0) {
         print_health(result);
     } else if (strcmp(operation, "doctor.run") == 0) {
         print_findings(result);
+    } else if (strcmp(operation, "backup.query") == 0) {
+        print_answer(result);
     } else {
         print_object(result, 0);
     }

@@ -45,11 +45,39 @@ enum bk__option_type {
     O(BACKUP_EVERY, "backup.every", BK__NUMBER, "hours", "24", 0, 87600, "",             \
       "BACKUP_INTERVAL_HOURS",                                                           \
       "Hours between automatic backups; 0: none; 0.5 is half an hour.")                  \
+    O(BACKUP_CRON, "backup.cron", BK__TEXT, "", "", 0, 0, "", "BACKUP_CRON",             \
+      "When automatic backups are made, as cron says it: minute hour day month "         \
+      "weekday, or @daily; when set, backup.every is not used.")                         \
+    O(BACKUP_TIMEZONE, "backup.timezone", BK__TEXT, "", "UTC", 0, 0, "",                 \
+      "BACKUP_TIMEZONE",                                                                 \
+      "The time zone of backup.cron and of the days, weeks and months that retention "   \
+      "counts: a name such as Europe/Berlin.")                                           \
+    O(BACKUP_ON_START, "backup.on.start", BK__BOOL, "", "false", 0, 0, "",               \
+      "BACKUP_ON_START", "Whether bk_open() makes a backup, before any migration.")      \
+    O(BACKUP_START_GAP, "backup.start.gap", BK__INT, "minutes", "60", 0, 525600, "",     \
+      "BACKUP_START_GAP_MINUTES",                                                        \
+      "A startup backup younger than this is enough for the next start, too.")           \
     O(BACKUP_KEEP, "backup.keep", BK__INT, "", "7", 0, 100000, "", "BACKUP_RETENTION",   \
       "How many backups of each kind stay; 0 keeps all.")                                \
+    O(BACKUP_KEEP_DAYS, "backup.keep.days", BK__INT, "days", "0", 0, 36500, "",          \
+      "BACKUP_RETENTION_DAYS",                                                           \
+      "Besides, every backup younger than this stays; 0: age keeps none.")               \
+    O(BACKUP_KEEP_DAILY, "backup.keep.daily", BK__INT, "", "0", 0, 36500, "",            \
+      "BACKUP_KEEP_DAILY",                                                               \
+      "Besides, the last backup of each of the newest so many days stays.")              \
+    O(BACKUP_KEEP_WEEKLY, "backup.keep.weekly", BK__INT, "", "0", 0, 5200, "",           \
+      "BACKUP_KEEP_WEEKLY",                                                              \
+      "Besides, the last backup of each of the newest so many weeks stays.")             \
+    O(BACKUP_KEEP_MONTHLY, "backup.keep.monthly", BK__INT, "", "0", 0, 1200, "",         \
+      "BACKUP_KEEP_MONTHLY",                                                             \
+      "Besides, the last backup of each of the newest so many months stays.")            \
     O(BACKUP_COMPRESS, "backup.compress", BK__CHOICE, "", "auto", 0, 0,                  \
       "auto|gzip|none", "BACKUP_COMPRESS",                                               \
       "auto compresses with gzip above 1 MB; plain gunzip reads it.")                    \
+    O(BACKUP_REHEARSE_EVERY, "backup.rehearse.every", BK__NUMBER, "hours", "24", 0,      \
+      87600, "", "BACKUP_REHEARSE_HOURS",                                                \
+      "Hours between rehearsals: the newest backup is restored, checked and thrown "     \
+      "away; 0: none.")                                                                  \
     O(BACKUP_ON_SHUTDOWN, "backup.on.shutdown", BK__BOOL, "", "true", 0, 0, "",          \
       "BACKUP_ON_SHUTDOWN", "Whether bk_shutdown() makes a last backup.")                \
     O(BACKUP_LOCK_WAIT, "backup.lock.wait", BK__INT, "ms", "60000", 0, 3600000, "",      \
@@ -73,6 +101,12 @@ enum bk__option_type {
       "HEALTH_LOOP_PERIOD_MS", "How often the host promises to call bk_beat().")         \
     O(HEALTH_DB_SIZE, "health.db.size", BK__INT, "MB", "500", 1, 1073741824, "",         \
       "HEALTH_DB_SIZE_MB", "A database larger than this is degraded.")                   \
+    O(HEALTH_BACKUP_AGE, "health.backup.age", BK__NUMBER, "hours", "25", 0, 876000, "",  \
+      "HEALTH_BACKUP_AGE_HOURS",                                                         \
+      "The newest verified backup is degraded when older; 0: never.")                    \
+    O(HEALTH_BACKUP_SLOW, "health.backup.slow", BK__NUMBER, "minutes", "30", 0, 525600,  \
+      "", "HEALTH_BACKUP_SLOW_MINUTES",                                                  \
+      "A backup that takes longer is degraded; 0: never.")                               \
     O(HEALTH_DISK_FREE, "health.disk.free", BK__INT, "MB", "100", 0, 1073741824, "",     \
       "HEALTH_DISK_FREE_MB",                                                             \
       "Less free space than this beside data or backups is degraded.")                   \

@@ -66,6 +66,15 @@ static const struct bk__field health_fields[] = {
     F("issues[].message", "text?", "", "One line for a human."),
     END};
 
+static const struct bk__field metrics_fields[] = {
+    F("backup_total", "int", "", "Counter: backups made."),
+    F("backup_failures_total", "int", "", "Counter: attempts that failed."),
+    F("backup_duration_seconds", "number", "", "Gauge: how long the last one took."),
+    F("backup_size_bytes", "int", "", "Gauge: the size of the last archive."),
+    F("backup_last_success_timestamp_seconds", "number?", "",
+      "Gauge: when one last succeeded, in seconds since 1970."),
+    END};
+
 static const struct bk__field overflow_fields[] = {
     F("dropped", "int", "", "How many events were lost because nobody took them."), END};
 
@@ -78,6 +87,8 @@ const struct bk__event_row bk__event_rows[] = {
     {"scheduled", "Work of the schedule ended (backup.every).", scheduled_fields},
     {"run", "This run of the bot began; how the one before it ended.", run_fields},
     {"health", "The overall level of health changed.", health_fields},
+    {"metrics", "A backup ended, well or not: the numbers for a monitoring system.",
+     metrics_fields},
     {"overflow",
      "More than 1024 events waited; the oldest were dropped, done events never.",
      overflow_fields},

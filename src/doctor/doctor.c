@@ -1,7 +1,7 @@
 /*
  * doctor.run: looks at everything that will hurt later and says what to do. Not a health
  * check (that is now, this is tomorrow); it changes nothing. The looking stands in
- * look.c.
+ * look.c and sqlite.c.
  */
 #include <doctor/operations.h>
 
@@ -49,6 +49,7 @@ static int look_at_all(struct bk__job *job, struct bk__findings *findings) {
     int error = bk__doctor_database(job, findings);
     error = error ? error : bk__doctor_backups(job, findings);
     error = error ? error : bk__doctor_disks(job, findings);
+    error = error ? error : bk__doctor_sqlite(job, findings);
     return error ? error : bk__doctor_migrations(job, findings);
 }
 

@@ -32,6 +32,7 @@ const char *bk__weight_name(enum bk__weight weight);
 int bk__doctor_database(struct bk__job *job, struct bk__findings *findings);
 int bk__doctor_backups(struct bk__job *job, struct bk__findings *findings);
 int bk__doctor_disks(struct bk__job *job, struct bk__findings *findings);
+int bk__doctor_sqlite(struct bk__job *job, struct bk__findings *findings);
 int bk__doctor_migrations(struct bk__job *job, struct bk__findings *findings);
 
 #endif

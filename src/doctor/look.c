@@ -1,5 +1,5 @@
 /*
- * What the doctor looks at: database, backups, disks, migrations. Asks the other rooms by
+ * What the doctor looks at: database, backups, disks, migrations (the bot's SQLite: sqlite.c). Asks the other rooms by
  * their operations and the system by os/; changes nothing. doctor.c calls it.
  */
 #include <doctor/findings.h>
@@ -22,6 +22,8 @@
 
 /* A day and an hour: a daily backup that is merely late is no finding. */
 #define STALE_MS (25 * 3600000LL)
+#define DAY_MS (24 * 3600000LL)
+#define REHEARSAL_MS (30 * DAY_MS)
 
 /* What is asked of another room, and the finding when it cannot answer. */
 struct question {
@@ -105,6 +107,38 @@ static int judge_newest(struct bk__job *job, struct bk__findings *findings,
                     bk__json_text(newest, "name", ""));
 }
 
+/* What was never restored is a hope. A month is what a bot's owner should not go beyond. */
+static int judge_rehearsal(struct bk__job *job, struct bk__findings *findings,
+                           struct json_object *status) {
+    static const struct bk__advice advice = {"no_rehearsal", BK__WARNING,
+                                             "Run: botkeep backup rehearse"};
+    struct json_object *rehearsal = bk__json_member(status, "rehearsal");
+    int64_t at = 0;
+    if (bk__json_member(status, "newest") == NULL) {
+        return 0; /* said already */
+    }
+    if (!rehearsal || !bk__stamp_parse(bk__json_text(rehearsal, "at", ""), &at)) {
+        return bk__find(findings, advice, "No backup was ever restored to try it.");
+    }
+    if (!bk__json_bool(rehearsal, "ok", false)) {
+        return bk__find(findings,
+                        (struct bk__advice){"rehearsal_failed", BK__PROBLEM,
+                                            "Run: botkeep backup create, then botkeep "
+                                            "backup rehearse"},
+                        "The last rehearsal of a restore said: %s",
+                        bk__json_text(rehearsal, "error", ""));
+    }
+    int64_t age = bk__job_wall(job) - at;
+    if (age > REHEARSAL_MS) {
+        return bk__find(findings, advice,
+                        "The last rehearsal of a restore is %lld days old.",
+                        (long long)(age / DAY_MS));
+    }
+    return bk__find(findings, (struct bk__advice){"rehearsal", BK__OK, ""},
+                    "Backup %s was restored and checked.",
+                    bk__json_text(rehearsal, "name", ""));
+}
+
 int bk__doctor_backups(struct bk__job *job, struct bk__findings *findings) {
     static const struct question question = {
         "backup.status",
@@ -116,6 +150,7 @@ int bk__doctor_backups(struct bk__job *job, struct bk__findings *findings) {
         return error;
     }
     error = judge_newest(job, findings, status);
+    error = error ? error : judge_rehearsal(job, findings, status);
     struct json_object *failure = bk__json_member(status, "last_failure");
     if (!error && failure) {
         error = bk__find(

@@ -54,6 +54,9 @@ struct bk__health_board {
     char *probe;          /* members of the database's section; NULL: not probed yet */
     struct report probed; /* its finding */
     char probe_code[NAME_SIZE];
+    bool backup_known;
+    struct report backup; /* the finding about the backups */
+    char backup_code[NAME_SIZE];
 };
 
 struct bk__health_board *bk__health_board_new(void) {
@@ -218,6 +221,19 @@ int bk__health_board_probe(struct bk__health_board *board,
     return 0;
 }
 
+void bk__health_board_backup(struct bk__health_board *board,
+                             const struct bk__finding *finding) {
+    pthread_mutex_lock(&board->lock);
+    board->backup_known = finding != NULL;
+    if (finding != NULL) {
+        board->backup.level = finding->level;
+        copy_text(board->backup.message, sizeof board->backup.message, finding->message);
+        copy_text(board->backup_code, sizeof board->backup_code,
+                  finding->code ? finding->code : "");
+    }
+    pthread_mutex_unlock(&board->lock);
+}
+
 static void read_report(const struct report *report, int64_t now,
                         struct bk__verdict *verdict) {
     char text[MESSAGE_SIZE + 64];
@@ -295,6 +311,11 @@ void bk__health_board_read(struct bk__health_board *board, struct bk__verdict *v
                            struct bk__board_view *view) {
     pthread_mutex_lock(&board->lock);
     read_probe(board, verdict, view);
+    if (board->backup_known) {
+        struct bk__finding finding = {"backup", board->backup.level, board->backup_code,
+                                      board->backup.message, NULL};
+        bk__verdict_add(verdict, &finding);
+    }
     for (int i = 0; i < board->report_count; i++) {
         read_report(&board->reports[i], view->mono_ms, verdict);
     }

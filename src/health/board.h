@@ -35,7 +35,11 @@ int bk__health_board_probe(struct bk__health_board *board,
                            const struct bk__finding *finding, const char *members,
                            int64_t mono_ms);
 
-/* Adds every report, loop and the last probe to the verdict, judged at mono_ms; prints the loops
+/* Keeps what was found about the backups, a copy; NULL: nothing is to be said of them. */
+void bk__health_board_backup(struct bk__health_board *board,
+                             const struct bk__finding *finding);
+
+/* Adds every report, loop, the backups and the last probe to the verdict, judged at mono_ms; prints the loops
    as the members of an object, the database as a value. stale_ms: a probe older than that is
    unknown; 0: no database is set, so that none is wanted. */
 struct bk__board_view {

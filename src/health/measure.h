@@ -27,4 +27,7 @@ void bk__health_disks(const struct bk__config *config, struct bk__buf *out,
    only when the job itself must end (cancelled, out of memory). */
 int bk__health_probe(struct bk__job *job);
 
+/* Asks backup.status and keeps the check "backup" on the board. */
+int bk__health_backups(struct bk__job *job);
+
 #endif

@@ -125,6 +125,7 @@ char *bk__health_now(struct bk__keeper *k) {
 
 int bk__health_snapshot(struct bk__job *job) {
     int error = bk__health_probe(job);
+    error = error ? error : bk__health_backups(job);
     char *text = error ? NULL : bk__health_now(bk__job_keeper(job));
     if (!text) {
         return error ? error : BK_ENOMEM;

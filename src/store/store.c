@@ -5,6 +5,7 @@
 #include <store/store.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <base/text.h>
 #include <core/config.h>
@@ -36,6 +37,26 @@ const struct bk__store_driver *bk__store_driver_for(const char *database) {
              shown == NULL ? "" : shown);
     free(shown);
     return NULL;
+}
+
+const struct bk__store_driver *bk__store_driver_of(const char *content) {
+    const struct bk__store_driver *const *driver;
+
+    for (driver = bk__store_drivers; *driver != NULL; driver++) {
+        if (strcmp((*driver)->content, content) == 0) {
+            return *driver;
+        }
+    }
+    return NULL;
+}
+
+const struct bk__store_driver *bk__store_driver_named(const char *name) {
+    const struct bk__store_driver *const *driver = bk__store_drivers;
+
+    while (*driver != NULL && strcmp((*driver)->name, name) != 0) {
+        driver++;
+    }
+    return *driver;
 }
 
 int bk__store_open_at(struct bk__store **ret, struct bk__job *job, const char *database,

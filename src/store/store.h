@@ -29,6 +29,23 @@ struct bk__script_error {
     char why[512];  /* the engine's own message */
 };
 
+/* A question to an image, and how far it may go. */
+struct bk__question {
+    const char *sql; /* one statement that only reads */
+    struct json_object
+        *parameters;  /* a list of text/int/number/null, or NULL; borrowed */
+    int64_t rows;     /* at most so many are given */
+    int64_t bytes;    /* and about so many, counted as JSON */
+    int64_t limit_ms; /* how long it may take; 0: for ever */
+};
+
+/* What goes from an image into a file of its own: a whole table, or what a question finds. */
+struct bk__portion {
+    const char *table; /* NULL: the question */
+    const char *query;
+    int64_t limit_ms;
+};
+
 struct bk__store_driver {
     const char *name;                      /* "sqlite" */
     const char *content;                   /* what its images are called: "db" */
@@ -75,6 +92,11 @@ struct bk__store_driver {
     int (*prove)(struct bk__job *job, const char *image_path,
                  struct json_object *ret_report);
 
+    /* The proof of a rehearsal: all that can be found out without hurry, up to restoring the image
+       into something that is thrown away. The report of prove(). NULL: prove() is all there is. */
+    int (*rehearse)(struct bk__job *job, const char *image_path,
+                    struct json_object *ret_report);
+
     /* Puts a copy of an image in the place of a store that cannot be opened (missing, zero bytes,
        not a database) or that nobody has open; the image itself stays. The old files are set aside
        as *ret_kept (the caller frees; NULL: there were none). Stale -wal, -shm and -journal files
@@ -82,6 +104,27 @@ struct bk__store_driver {
        BK_EBUSY: someone has the store open. */
     int (*replace)(struct bk__job *job, const char *database, const char *image_path,
                    char **ret_kept);
+
+    /* --- on images, for looking into them; NULL where an image cannot be asked ------------- */
+
+    /* Reads from an image: {columns:[name], rows:[[value]], truncated}. Nothing can be written,
+       attached or loaded by it. BK_EINVAL: the statement; BK_EBUSY: out of time. */
+    int (*ask)(struct bk__job *job, const char *image_path,
+               const struct bk__question *question, struct json_object *ret_answer);
+    /* The same into an image of its own at path, an empty file: {table, rows, columns, indexes:
+       [name], left_out:[text]}. */
+    int (*portion)(struct bk__job *job, const char *image_path,
+                   const struct bk__portion *portion, const char *path,
+                   struct json_object *ret_report);
+
+    /* --- on copies of what other tools made; NULL where there is nothing like it ------------ */
+
+    /* A copied database with copies of what stood beside it (-wal, -journal): takes that in, as
+       the engine itself would after a crash. Afterwards it is one file. */
+    int (*settle)(struct bk__job *job, const char *path);
+    /* Runs a text dump of this engine into path, an empty file. BK_ECORRUPT: the dump is cut off
+       or does not run, and why. */
+    int (*load)(struct bk__job *job, const char *script_path, const char *path);
 };
 
 /* What every driver's open store begins with. */
@@ -94,6 +137,11 @@ extern const struct bk__store_driver *const bk__store_drivers[];
 
 /* The driver for the option "database", or NULL with the error set (BK_EINVAL, BK_EUNSUPPORTED). */
 const struct bk__store_driver *bk__store_driver_for(const char *database);
+
+/* The driver whose images are called so ("db"), or NULL without an error: this build has none. */
+const struct bk__store_driver *bk__store_driver_of(const char *content);
+/* The driver of that name, as manifests have it; NULL: this build has none. */
+const struct bk__store_driver *bk__store_driver_named(const char *name);
 
 /* The driver found and the store opened: that of the option "database", or another. */
 int bk__store_open(struct bk__store **ret, struct bk__job *job, bool create);

@@ -36,10 +36,37 @@ export interface Options {
     backup_enabled?: boolean;
     /** Hours between automatic backups; 0: none; 0.5 is half an hour. */
     backup_every?: number;
+    /**
+     * When automatic backups are made, as cron says it: minute hour day month weekday, or
+     * @daily; when set, backup.every is not used.
+     */
+    backup_cron?: string;
+    /**
+     * The time zone of backup.cron and of the days, weeks and months that retention
+     * counts: a name such as Europe/Berlin.
+     */
+    backup_timezone?: string;
+    /** Whether bk_open() makes a backup, before any migration. */
+    backup_on_start?: boolean;
+    /** A startup backup younger than this is enough for the next start, too. */
+    backup_start_gap?: number;
     /** How many backups of each kind stay; 0 keeps all. */
     backup_keep?: number;
+    /** Besides, every backup younger than this stays; 0: age keeps none. */
+    backup_keep_days?: number;
+    /** Besides, the last backup of each of the newest so many days stays. */
+    backup_keep_daily?: number;
+    /** Besides, the last backup of each of the newest so many weeks stays. */
+    backup_keep_weekly?: number;
+    /** Besides, the last backup of each of the newest so many months stays. */
+    backup_keep_monthly?: number;
     /** auto compresses with gzip above 1 MB; plain gunzip reads it. */
     backup_compress?: "auto" | "gzip" | "none";
+    /**
+     * Hours between rehearsals: the newest backup is restored, checked and thrown away;
+     * 0: none.
+     */
+    backup_rehearse_every?: number;
     /** Whether bk_shutdown() makes a last backup. */
     backup_on_shutdown?: boolean;
     /** How long to wait for another process that holds the folder. */
@@ -62,6 +89,10 @@ export interface Options {
     health_loop_period?: number;
     /** A database larger than this is degraded. */
     health_db_size?: number;
+    /** The newest verified backup is degraded when older; 0: never. */
+    health_backup_age?: number;
+    /** A backup that takes longer is degraded; 0: never. */
+    health_backup_slow?: number;
     /** Less free space than this beside data or backups is degraded. */
     health_disk_free?: number;
     /** The memory limit where no cgroup sets one; 0: the machine's memory. */
@@ -209,6 +240,23 @@ export interface BackupVerifyResult {
     failed: number;
 }
 
+export interface BackupRehearseArgs {
+    /** Which one; without it the newest verified one. */
+    name?: string;
+}
+
+/** What backup.rehearse answers. */
+export interface BackupRehearseResult {
+    /** The backup that was restored and thrown away. */
+    name: string;
+    /** Size of the restored database. */
+    bytes: number;
+    /** Rows of each table, as its manifest says. */
+    tables: Record<string, unknown>;
+    /** How long it took. */
+    ms: number;
+}
+
 export interface BackupRestoreArgs {
     /** Which one; without it the newest verified one. */
     name?: string;
@@ -242,6 +290,14 @@ export interface BackupRestoreResult {
 export interface BackupPruneArgs {
     /** Instead of the option backup.keep. */
     keep?: number;
+    /** Instead of backup.keep.days. */
+    days?: number;
+    /** Instead of backup.keep.daily. */
+    daily?: number;
+    /** Instead of backup.keep.weekly. */
+    weekly?: number;
+    /** Instead of backup.keep.monthly. */
+    monthly?: number;
     /** Only tell what would be deleted. */
     dry_run?: boolean;
 }
@@ -250,7 +306,19 @@ export interface BackupPruneArgs {
 export interface BackupPruneResultDeleted {
     /** Its name. */
     name: string;
-    /** Why. */
+    /** Size of its archive. */
+    bytes: number;
+    /** Why it goes. */
+    reason: string;
+}
+
+/** What stays, newest first. */
+export interface BackupPruneResultKeptBecause {
+    /** Its name. */
+    name: string;
+    /** Size of its archive. */
+    bytes: number;
+    /** Why it stays: every rule that holds it. */
     reason: string;
 }
 
@@ -258,6 +326,8 @@ export interface BackupPruneResultDeleted {
 export interface BackupPruneResult {
     /** What was deleted, or would be. */
     deleted: BackupPruneResultDeleted[];
+    /** What stays, newest first. */
+    kept_because: BackupPruneResultKeptBecause[];
     /** How many stay. */
     kept: number;
     /** Whether nothing was really deleted. */
@@ -292,8 +362,14 @@ export interface BackupStatusResult {
     newest: Record<string, unknown> | null;
     /** When a backup was last made. */
     last_success_at: string | null;
+    /** Until when the data is known to be in a backup that was read back whole. */
+    last_verified_at: string | null;
     /** When and why one last failed: at, code, message. */
     last_failure: Record<string, unknown> | null;
+    /** How the last rehearsal of a restore went: at, name, ok, ms, error. */
+    rehearsal: Record<string, unknown> | null;
+    /** The numbers for a monitoring system, as in the event metrics. */
+    metrics: Record<string, unknown>;
     /** When the next one of its own is due. */
     next_due_at: string | null;
     /** Free space for them. */
@@ -304,6 +380,64 @@ export interface BackupStatusResult {
     staged: string | null;
     /** Backups that cannot be used and are never deleted. */
     broken: BackupStatusResultBroken[];
+}
+
+export interface BackupQueryArgs {
+    /** Which backup; without it the newest verified one. */
+    name?: string;
+    /** One statement that reads, with ? for parameters. */
+    sql: string;
+    /** Its parameters, in their order. */
+    parameters?: unknown[];
+    /** At most so many rows, up to 100000. */
+    limit?: number;
+    /** How long the statement may take. */
+    timeout_ms?: number;
+}
+
+/** What backup.query answers. */
+export interface BackupQueryResult {
+    /** The backup that was asked. */
+    name: string;
+    /** The names of the columns. */
+    columns: Record<string, unknown>[];
+    /** The rows, each a list of values; a BLOB is {"hex": "00ff"}. */
+    rows: Record<string, unknown>[];
+    /** Whether there are more: the limit, or 4 MB, is reached. */
+    truncated: boolean;
+}
+
+export interface BackupExtractArgs {
+    /** Which backup; without it the newest verified one. */
+    name?: string;
+    /** The new SQLite file; the path must not exist. */
+    to: string;
+    /** The table to take, with its indexes. */
+    table?: string;
+    /** Or a statement whose rows go into the table result. */
+    query?: string;
+    /** How long it may take; without it as long as it needs. */
+    timeout_ms?: number;
+}
+
+/** What backup.extract answers. */
+export interface BackupExtractResult {
+    /** The backup it came from. */
+    name: string;
+    /** The new file's whole path. */
+    path: string;
+    /** Its size. */
+    bytes: number;
+    /** The table in it. */
+    table: string;
+    /** How many rows it has. */
+    rows: number;
+    /** The columns that were written. */
+    columns: Record<string, unknown>[];
+    /** The indexes that were made. */
+    indexes: Record<string, unknown>[];
+    /** What belongs to the table and is not there: triggers, ... */
+    left_out: Record<string, unknown>[];
 }
 
 export interface MigratePlanArgs {
@@ -668,6 +802,14 @@ export class Backup {
         return this.keeper.run("backup.verify", { ...args });
     }
 
+    /**
+     * Restores a backup into a file that is thrown away, and checks all of it: every
+     * page, every index, the rows of every table.
+     */
+    rehearse(args: BackupRehearseArgs = {}): Job<BackupRehearseResult> {
+        return this.keeper.run("backup.rehearse", { ...args });
+    }
+
     /** Restores a backup, after verifying it and saving what is there now. */
     restore(args: BackupRestoreArgs = {}): Job<BackupRestoreResult> {
         return this.keeper.run("backup.restore", { ...args });
@@ -681,6 +823,18 @@ export class Backup {
     /** Tells how the backups stand: the newest, the last failure, the next. */
     status(): Job<BackupStatusResult> {
         return this.keeper.run("backup.status");
+    }
+
+    /** Reads from a backup with SQL, without restoring it. */
+    query(args: BackupQueryArgs): Job<BackupQueryResult> {
+        return this.keeper.run("backup.query", { ...args });
+    }
+
+    /**
+     * Puts one table of a backup, or what a query finds in it, into a file of its own.
+     */
+    extract(args: BackupExtractArgs): Job<BackupExtractResult> {
+        return this.keeper.run("backup.extract", { ...args });
     }
 }
 

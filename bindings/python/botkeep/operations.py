@@ -36,8 +36,17 @@ class Options(TypedDict, total=False):
     backup_dir: Union[str, "os.PathLike[str]"]
     backup_enabled: bool
     backup_every: float
+    backup_cron: str
+    backup_timezone: str
+    backup_on_start: bool
+    backup_start_gap: int
     backup_keep: int
+    backup_keep_days: int
+    backup_keep_daily: int
+    backup_keep_weekly: int
+    backup_keep_monthly: int
     backup_compress: Literal["auto", "gzip", "none"]
+    backup_rehearse_every: float
     backup_on_shutdown: bool
     backup_lock_wait: int
     snapshot_limit: int
@@ -49,6 +58,8 @@ class Options(TypedDict, total=False):
     health_every: float
     health_loop_period: int
     health_db_size: int
+    health_backup_age: float
+    health_backup_slow: float
     health_disk_free: int
     memory_limit: int
     guest_isolation: Literal["auto", "thread", "process", "own"]
@@ -124,6 +135,15 @@ class BackupVerifyResult(TypedDict):
     failed: int
 
 
+class BackupRehearseResult(TypedDict):
+    """What backup.rehearse answers."""
+
+    name: str
+    bytes: int
+    tables: Dict[str, Any]
+    ms: int
+
+
 class BackupRestoreResult(TypedDict):
     """What backup.restore answers."""
 
@@ -140,6 +160,15 @@ class BackupPruneResultDeleted(TypedDict):
     """What was deleted, or would be."""
 
     name: str
+    bytes: int
+    reason: str
+
+
+class BackupPruneResultKeptBecause(TypedDict):
+    """What stays, newest first."""
+
+    name: str
+    bytes: int
     reason: str
 
 
@@ -147,6 +176,7 @@ class BackupPruneResult(TypedDict):
     """What backup.prune answers."""
 
     deleted: List[BackupPruneResultDeleted]
+    kept_because: List[BackupPruneResultKeptBecause]
     kept: int
     dry_run: bool
     freed_bytes: int
@@ -170,12 +200,37 @@ class BackupStatusResult(TypedDict):
     total_bytes: int
     newest: Optional[Dict[str, Any]]
     last_success_at: Optional[str]
+    last_verified_at: Optional[str]
     last_failure: Optional[Dict[str, Any]]
+    rehearsal: Optional[Dict[str, Any]]
+    metrics: Dict[str, Any]
     next_due_at: Optional[str]
     free_bytes: Optional[int]
     isolation: str
     staged: Optional[str]
     broken: List[BackupStatusResultBroken]
+
+
+class BackupQueryResult(TypedDict):
+    """What backup.query answers."""
+
+    name: str
+    columns: List[Dict[str, Any]]
+    rows: List[Dict[str, Any]]
+    truncated: bool
+
+
+class BackupExtractResult(TypedDict):
+    """What backup.extract answers."""
+
+    name: str
+    path: str
+    bytes: int
+    table: str
+    rows: int
+    columns: List[Dict[str, Any]]
+    indexes: List[Dict[str, Any]]
+    left_out: List[Dict[str, Any]]
 
 
 class MigratePlanResultPending(TypedDict):
@@ -453,6 +508,13 @@ class Backup(Namespace):
         """
         return self._run("backup.verify", {"name": name, "all": all})
 
+    def rehearse(self, *, name: Optional[str] = None) -> Job[BackupRehearseResult]:
+        """Restores a backup into a file that is thrown away, and checks all of it: every page, every index, the rows of every table.
+
+        name: Which one; without it the newest verified one.
+        """
+        return self._run("backup.rehearse", {"name": name})
+
     def restore(
         self,
         *,
@@ -472,18 +534,83 @@ class Backup(Namespace):
         self,
         *,
         keep: Optional[int] = None,
+        days: Optional[int] = None,
+        daily: Optional[int] = None,
+        weekly: Optional[int] = None,
+        monthly: Optional[int] = None,
         dry_run: Optional[bool] = None,
     ) -> Job[BackupPruneResult]:
         """Deletes backups that are too old, and tells why each.
 
         keep: Instead of the option backup.keep.
+        days: Instead of backup.keep.days.
+        daily: Instead of backup.keep.daily.
+        weekly: Instead of backup.keep.weekly.
+        monthly: Instead of backup.keep.monthly.
         dry_run: Only tell what would be deleted.
         """
-        return self._run("backup.prune", {"keep": keep, "dry_run": dry_run})
+        return self._run("backup.prune", {
+            "keep": keep,
+            "days": days,
+            "daily": daily,
+            "weekly": weekly,
+            "monthly": monthly,
+            "dry_run": dry_run,
+        })
 
     def status(self) -> Job[BackupStatusResult]:
         """Tells how the backups stand: the newest, the last failure, the next."""
         return self._run("backup.status", {})
+
+    def query(
+        self,
+        *,
+        sql: str,
+        name: Optional[str] = None,
+        parameters: Optional[List[Any]] = None,
+        limit: Optional[int] = None,
+        timeout_ms: Optional[int] = None,
+    ) -> Job[BackupQueryResult]:
+        """Reads from a backup with SQL, without restoring it.
+
+        name: Which backup; without it the newest verified one.
+        sql: One statement that reads, with ? for parameters.
+        parameters: Its parameters, in their order.
+        limit: At most so many rows, up to 100000.
+        timeout_ms: How long the statement may take.
+        """
+        return self._run("backup.query", {
+            "name": name,
+            "sql": sql,
+            "parameters": parameters,
+            "limit": limit,
+            "timeout_ms": timeout_ms,
+        })
+
+    def extract(
+        self,
+        *,
+        to: str,
+        name: Optional[str] = None,
+        table: Optional[str] = None,
+        query: Optional[str] = None,
+        timeout_ms: Optional[int] = None,
+    ) -> Job[BackupExtractResult]:
+        """Puts one table of a backup, or what a query finds in it, into a file of its own.
+
+        name: Which backup; without it the newest verified one.
+        to: The new SQLite file; the path must not exist.
+        table: The table to take, with its indexes.
+        query: Or a statement whose rows go into the table result.
+        timeout_ms: How long it may take; without it as long as it needs.
+        """
+        return self._run("backup.extract", {
+            "name": name,
+            "to": to,
+            "table": table,
+            "query": query,
+            "timeout_ms": timeout_ms,
+        })
 
 
 class Migrate(Namespace):

@@ -207,5 +207,10 @@ const struct bk__store_driver bk__sqlite_driver = {
     .query = bk__sqlite_query,
     .has_table = bk__sqlite_has_table,
     .prove = bk__sqlite_prove,
+    .rehearse = bk__sqlite_rehearse,
     .replace = bk__sqlite_replace,
+    .ask = bk__sqlite_ask,
+    .portion = bk__sqlite_portion,
+    .settle = bk__sqlite_settle,
+    .load = bk__sqlite_load,
 };

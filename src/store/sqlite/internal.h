@@ -135,8 +135,40 @@ int bk__sqlite_query(struct bk__store *store, const char *sql,
 int bk__sqlite_has_table(struct bk__store *store, const char *table);
 int bk__sqlite_prove(struct bk__job *job, const char *image_path,
                      struct json_object *ret_report);
+int bk__sqlite_rehearse(struct bk__job *job, const char *image_path,
+                        struct json_object *ret_report);
 int bk__sqlite_replace(struct bk__job *job, const char *database, const char *image_path,
                        char **ret_kept);
+
+int bk__sqlite_ask(struct bk__job *job, const char *image_path,
+                   const struct bk__question *question, struct json_object *ret_answer);
+int bk__sqlite_portion(struct bk__job *job, const char *image_path,
+                       const struct bk__portion *portion, const char *path,
+                       struct json_object *ret_report);
+int bk__sqlite_settle(struct bk__job *job, const char *path);
+int bk__sqlite_load(struct bk__job *job, const char *script_path, const char *path);
+
+/* ---- query.c: parameters of a statement ---------------------------------------------------- */
+
+int bk__sqlite_bind(sqlite3_stmt *statement, struct json_object *parameters);
+
+/* ---- reading.c: an image for statements from outside --------------------------------------- */
+
+struct bk__reading {
+    struct bk__link link;
+    int64_t ends;        /* when it must be done, by the monotonic clock; 0: never */
+    bool late;           /* it was not */
+    const char *refused; /* why the authorizer said no; NULL: it did not */
+};
+
+/* Opens it so that a statement can do nothing but read this one image. */
+int bk__reading_open(struct bk__reading *ret, struct bk__job *job, const char *image_path,
+                     int64_t limit_ms);
+void bk__reading_close(struct bk__reading *reading);
+/* One statement, and nothing behind it. BK_EINVAL with SQLite's own message. */
+int bk__reading_prepare(struct bk__reading *reading, const char *sql, sqlite3_stmt **ret);
+/* The error for a code that a statement gave. */
+int bk__reading_fail(struct bk__reading *reading, int rc);
 
 /* ---- keys.c: foreign keys around a migration ------------------------------------------------ */
 

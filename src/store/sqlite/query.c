@@ -13,7 +13,7 @@
 
 #define DOING "cannot query"
 
-static int bind(sqlite3_stmt *statement, int place, struct json_object *value) {
+static int bind_one(sqlite3_stmt *statement, int place, struct json_object *value) {
     switch (json_object_get_type(value)) {
     case json_type_null:
         return sqlite3_bind_null(statement, place);
@@ -29,13 +29,13 @@ static int bind(sqlite3_stmt *statement, int place, struct json_object *value) {
     }
 }
 
-static int bind_all(sqlite3_stmt *statement, struct json_object *parameters) {
+int bk__sqlite_bind(sqlite3_stmt *statement, struct json_object *parameters) {
     size_t count = parameters == NULL ? 0 : json_object_array_length(parameters);
     size_t i;
     int rc = SQLITE_OK;
 
     for (i = 0; i < count && rc == SQLITE_OK; i++) {
-        rc = bind(statement, (int)i + 1, json_object_array_get_idx(parameters, i));
+        rc = bind_one(statement, (int)i + 1, json_object_array_get_idx(parameters, i));
     }
     return rc;
 }
@@ -81,7 +81,7 @@ int bk__sqlite_query(struct bk__store *store, const char *sql,
     int rc = sqlite3_prepare_v2(link->db, sql, -1, &statement, NULL);
 
     if (rc == SQLITE_OK) {
-        rc = bind_all(statement, parameters);
+        rc = bk__sqlite_bind(statement, parameters);
     }
     if (rc == SQLITE_OK) {
         rc = sqlite3_step(statement);

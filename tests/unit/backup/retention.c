@@ -2,59 +2,7 @@
  * Tests of src/backup/retention.c: the decision, over invented lists.
  * Not of the deletion (tests/c/backup_prune.c).
  */
-#include <backup/retention.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "sandbox.h"
-#include <cmocka.h>
-
-#define DAY INT64_C(86400000)
-#define MANY 64
-
-struct list {
-    struct bk__retain items[MANY];
-    size_t count;
-};
-
-/* Adds one; its name is KIND-SEQUENCE. */
-static void add(struct list *list, const char *kind, int64_t sequence, int64_t created_ms,
-                bool verified) {
-    struct bk__retain *item = &list->items[list->count++];
-
-    memset(item, 0, sizeof *item);
-    snprintf(item->kind, sizeof item->kind, "%s", kind);
-    snprintf(item->name, sizeof item->name, "%s-%lld", kind, (long long)sequence);
-    item->sequence = sequence;
-    item->created_ms = created_ms;
-    item->verified = verified;
-}
-
-static bool goes(const struct list *list, const char *name) {
-    for (size_t i = 0; i < list->count; i++) {
-        if (strcmp(list->items[i].name, name) == 0) {
-            assert_int_equal(list->items[i].drop, list->items[i].reason[0] != '\0');
-            return list->items[i].drop;
-        }
-    }
-    fail_msg("%s is not in the list", name);
-    return false;
-}
-
-static size_t count_going(const struct list *list) {
-    size_t count = 0;
-
-    for (size_t i = 0; i < list->count; i++) {
-        count += list->items[i].drop;
-    }
-    return count;
-}
-
-static void decide(struct list *list, int64_t keep, const char *spare) {
-    bk__retention_decide(list->items, list->count, keep, spare);
-}
+#include "retention_list.h"
 
 static void test_backup_retention__keeps_last_seven_of_a_kind(void **state) {
     struct list list = {0};
@@ -164,42 +112,258 @@ static void test_backup_retention__spares_the_one_being_restored(void **state) {
 
 static void test_backup_retention__an_empty_list_is_fine(void **state) {
     (void)state;
-    bk__retention_decide(NULL, 0, 7, NULL);
+    const struct bk__rules rules = {.keep = 7};
+    bk__retention_decide(NULL, 0, &rules);
 }
 
-/* Whatever the list: the promises hold, and the order of the input does not matter. */
-static void test_backup_retention__promises_hold_for_random_lists(void **state) {
+/* ---- days ---------------------------------------------------------------------------- */
+
+static void test_backup_retention__goes_only_when_count_and_days_let_it(void **state) {
+    struct list list = {0};
+
     (void)state;
-    srand(20251204);
-    for (int round = 0; round < 2000; round++) {
-        struct list list = {0};
-        int64_t keep = 1 + rand() % 4;
-        const struct bk__retain *best = NULL;
-
-        for (size_t i = 0, count = (size_t)(rand() % MANY); i < count; i++) {
-            add(&list, bk__kinds[rand() % 6], 1 + (int64_t)i, (rand() % 100) * DAY,
-                rand() % 4 != 0);
-        }
-        decide(&list, keep, NULL);
-        for (size_t k = 0; bk__kinds[k] != NULL; k++) {
-            int64_t good = 0;
-            bool newest = true;
-
-            for (size_t i = 0; i < list.count; i++) {
-                const struct bk__retain *item = &list.items[i];
-
-                best = best == NULL && item->verified ? item : best;
-                if (strcmp(item->kind, bk__kinds[k]) != 0) {
-                    continue;
-                }
-                assert_false(newest && item->drop);
-                assert_false(item->drop && good < keep);
-                newest = false;
-                good += item->verified;
-            }
-        }
-        assert_false(best != NULL && best->drop);
+    for (int i = 1; i <= 10; i++) {
+        add(&list, "auto", i, i * DAY, true);
     }
+    /* On the 11th day: 8, 9 and 10 by the count, 6 and younger by the days. */
+    decide_by(&list, (struct bk__rules){.keep = 3, .days = 5, .now_ms = 11 * DAY});
+    assert_stay(&list, "7 8 9 10");
+    assert_string_equal(find(&list, "auto-6")->reason,
+                        "3 newer verified auto backups are kept; at least 5 days old");
+    decide_by(&list, (struct bk__rules){.keep = 3, .days = 2, .now_ms = 11 * DAY});
+    assert_stay(&list, "8 9 10");
+    decide_by(&list, (struct bk__rules){.keep = 0, .days = 2, .now_ms = 11 * DAY});
+    assert_int_equal(count_going(&list), 0);
+}
+
+static void test_backup_retention__the_last_millisecond_of_the_days_counts(void **state) {
+    struct list list = {0};
+
+    (void)state;
+    add(&list, "auto", 1, 10 * DAY, true);
+    add(&list, "auto", 2, 10 * DAY + 1, true);
+    add(&list, "auto", 3, 20 * DAY, true);
+    decide_by(&list, (struct bk__rules){.keep = 1, .days = 30, .now_ms = 40 * DAY});
+    assert_stay(&list, "2 3");
+    decide_by(&list, (struct bk__rules){.keep = 1, .days = 30, .now_ms = 40 * DAY - 1});
+    assert_stay(&list, "1 2 3");
+    decide_by(&list, (struct bk__rules){.keep = 1, .days = 30, .now_ms = 40 * DAY + 1});
+    assert_stay(&list, "3");
+}
+
+/* ---- tails ---------------------------------------------------------------------------- */
+
+static void test_backup_retention__the_last_of_each_day_stays(void **state) {
+    struct list list = {0};
+
+    (void)state;
+    for (int i = 1; i <= 12; i++) {
+        add(&list, i % 2 == 0 ? "auto" : "manual", i, i * DAY / 3, true);
+    }
+    /* Days: 1 2 | 3 4 5 | 6 7 8 | 9 10 11 | 12. 11 is the newest manual one. */
+    decide_by(&list, (struct bk__rules){.keep = 1, .daily = 3});
+    assert_stay(&list, "8 11 12");
+    assert_string_equal(find(&list, "auto-8")->reason, "the last of its day");
+    assert_string_equal(
+        find(&list, "auto-12")->reason,
+        "the newest verified; the newest of its kind; among the newest 1 of its kind; "
+        "the last of its day");
+    assert_string_equal(find(&list, "auto-6")->reason,
+                        "1 newer verified auto backup is kept; not the last of a day, "
+                        "week or month that is kept");
+    decide_by(&list, (struct bk__rules){.keep = 1, .daily = 100});
+    assert_stay(&list, "2 5 8 11 12");
+}
+
+static void test_backup_retention__weeks_begin_on_monday(void **state) {
+    struct list list = {0};
+
+    (void)state;
+    add(&list, "auto", 1, at(2025, 11, 30, 23, 59), true); /* a Sunday */
+    add(&list, "auto", 2, at(2025, 12, 1, 0, 0), true);
+    add(&list, "auto", 3, at(2025, 12, 7, 23, 59), true); /* a Sunday */
+    add(&list, "auto", 4, at(2025, 12, 8, 0, 0), true);
+    add(&list, "auto", 5, at(2025, 12, 9, 0, 0), true);
+    decide_by(&list,
+              (struct bk__rules){.keep = 1, .weekly = 3, .now_ms = at(2026, 1, 1, 0, 0)});
+    assert_stay(&list, "1 3 5");
+    decide_by(&list,
+              (struct bk__rules){.keep = 1, .weekly = 2, .now_ms = at(2026, 1, 1, 0, 0)});
+    assert_stay(&list, "3 5");
+}
+
+static void test_backup_retention__months_end_where_they_do(void **state) {
+    struct list list = {0};
+
+    (void)state;
+    add(&list, "auto", 1, at(2023, 12, 31, 12, 0), true);
+    add(&list, "auto", 2, at(2024, 2, 28, 12, 0), true);
+    add(&list, "auto", 3, at(2024, 2, 29, 12, 0), true);
+    add(&list, "auto", 4, at(2024, 3, 1, 0, 0), true);
+    add(&list, "auto", 5, at(2025, 3, 1, 0, 0), true);
+    decide_by(&list, (struct bk__rules){
+                         .keep = 1, .monthly = 12, .now_ms = at(2026, 1, 1, 0, 0)});
+    assert_stay(&list, "1 3 4 5");
+}
+
+static void test_backup_retention__days_are_those_of_the_zone(void **state) {
+    struct list list = {0};
+    struct bk__zone *auckland = zone_of("/usr/share/zoneinfo/Pacific/Auckland");
+    struct bk__rules rules = {.keep = 1, .daily = 9, .now_ms = at(2026, 1, 1, 0, 0)};
+
+    (void)state;
+    add(&list, "auto", 1, at(2025, 12, 4, 10, 59), true); /* 23:59 there */
+    add(&list, "auto", 2, at(2025, 12, 4, 11, 0), true);  /* the next day there */
+    add(&list, "auto", 3, at(2025, 12, 4, 12, 0), true);
+    decide_by(&list, rules);
+    assert_stay(&list, "3");
+    rules.zone = auckland;
+    decide_by(&list, rules);
+    assert_stay(&list, "1 3");
+    bk__zone_free(auckland);
+}
+
+static void test_backup_retention__a_date_shown_twice_is_one_day(void **state) {
+    struct list list = {0};
+    struct bk__zone *havana = zone_of("/usr/share/zoneinfo/America/Havana");
+
+    (void)state;
+    /* 2024-11-03 01:00 there became 00:00 again; nothing of it is another date. In Azores-like
+       zones it may be: 2024-10-27 01:00 became 00:00. So by hand: */
+    add(&list, "auto", 1, at(2024, 11, 3, 4, 30), true); /* 00:30, first */
+    add(&list, "auto", 2, at(2024, 11, 3, 5, 30), true); /* 00:30 again */
+    add(&list, "auto", 3, at(2024, 11, 4, 5, 30), true);
+    decide_by(&list,
+              (struct bk__rules){
+                  .keep = 1, .daily = 2, .zone = havana, .now_ms = at(2026, 1, 1, 0, 0)});
+    assert_stay(&list, "2 3");
+    bk__zone_free(havana);
+}
+
+static void test_backup_retention__what_is_damaged_stands_for_no_day(void **state) {
+    struct list list = {0};
+
+    (void)state;
+    add(&list, "auto", 1, 10 * DAY, true);
+    add(&list, "auto", 2, 10 * DAY + 5, false);
+    add(&list, "auto", 3, 11 * DAY, true);
+    add(&list, "auto", 4, 12 * DAY, true);
+    decide_by(&list, (struct bk__rules){.keep = 1, .daily = 3});
+    assert_stay(&list, "1 3 4");
+}
+
+static void test_backup_retention__a_bot_that_slept_loses_no_days(void **state) {
+    struct list list = {0};
+
+    (void)state;
+    for (int i = 1; i <= 5; i++) {
+        add(&list, "auto", i, i * DAY, true);
+    }
+    add(&list, "auto", 6, 300 * DAY, true);
+    decide_by(&list, (struct bk__rules){.keep = 1, .daily = 4});
+    assert_stay(&list, "3 4 5 6");
+}
+
+/* ---- clocks that jump ------------------------------------------------------------------ */
+
+static void test_backup_retention__one_of_the_future_pushes_no_day_out(void **state) {
+    struct list list = {0};
+
+    (void)state;
+    for (int i = 1; i <= 5; i++) {
+        add(&list, "auto", i, i * DAY, true);
+    }
+    add(&list, "auto", 6, 36500 * DAY, true);
+    add(&list, "auto", 7, 6 * DAY, true);
+    decide_by(&list, (struct bk__rules){.keep = 1, .daily = 4, .now_ms = 7 * DAY});
+    assert_stay(&list, "3 4 5 7");
+    list.count = 0;
+    for (int i = 1; i <= 5; i++) {
+        add(&list, "auto", i, i * DAY, true);
+    }
+    add(&list, "manual", 6, 36500 * DAY, true); /* the newest now */
+    decide_by(&list, (struct bk__rules){.keep = 1, .daily = 4, .now_ms = 7 * DAY});
+    assert_stay(&list, "2 3 4 5 6");
+}
+
+static void test_backup_retention__one_of_the_past_does_not_age(void **state) {
+    struct list list = {0};
+
+    (void)state;
+    add(&list, "auto", 1, 100 * DAY, true);
+    add(&list, "auto", 2, 1 * DAY, true); /* by a clock of long ago */
+    add(&list, "auto", 3, 102 * DAY, true);
+    add(&list, "auto", 4, 103 * DAY, true);
+    decide_by(&list, (struct bk__rules){.keep = 1, .days = 10, .now_ms = 110 * DAY});
+    assert_stay(&list, "2 3 4");
+    /* It goes when the one after it would. */
+    decide_by(&list, (struct bk__rules){.keep = 1, .days = 10, .now_ms = 112 * DAY});
+    assert_stay(&list, "4");
+}
+
+static void test_backup_retention__a_clock_at_1970_keeps_all_tails(void **state) {
+    struct list list = {0};
+
+    (void)state;
+    for (int i = 1; i <= 20; i++) {
+        add(&list, "auto", i, at(2025, 1, 1, 0, 0) + i * DAY, true);
+    }
+    decide_by(&list,
+              (struct bk__rules){.keep = 2, .daily = 7, .now_ms = at(2025, 2, 1, 0, 0)});
+    assert_stay(&list, "14 15 16 17 18 19 20");
+    add(&list, "auto", 21, 5000, true);
+    decide_by(&list, (struct bk__rules){.keep = 2, .daily = 7, .now_ms = 6000});
+    assert_stay(&list, "14 15 16 17 18 19 20 21");
+}
+
+/* ---- bases ----------------------------------------------------------------------------- */
+
+static void is_made_of(struct list *list, const char *name, const char *stem) {
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i].name, name) == 0) {
+            snprintf(list->items[i].parent, sizeof list->items[i].parent, "%s", stem);
+        }
+    }
+}
+
+static void test_backup_retention__what_others_are_made_of_stays(void **state) {
+    struct list list = {0};
+
+    (void)state;
+    for (int i = 1; i <= 5; i++) {
+        add(&list, "auto", i, i * DAY, true);
+        snprintf(list.items[i - 1].name, BK__NAME_SIZE, "auto-%d.%s", i,
+                 i == 1 ? "db" : "delta");
+    }
+    is_made_of(&list, "auto-2.delta", "auto-1");
+    is_made_of(&list, "auto-3.delta", "auto-2");
+    is_made_of(&list, "auto-4.delta", "auto-3");
+    decide_by(&list, (struct bk__rules){.keep = 2});
+    assert_stay(&list, "1 2 3 4 5");
+    assert_int_equal(find(&list, "auto-3.delta")->stays, BK__STAY_BASE);
+    assert_int_equal(find(&list, "auto-1.db")->stays, BK__STAY_BASE);
+    assert_true(find(&list, "auto-4.delta")->stays & BK__STAY_COUNT);
+    assert_string_equal(find(&list, "auto-1.db")->reason,
+                        "a newer one is made of changes to it");
+    /* Once the oldest that stays is whole, the others go. */
+    is_made_of(&list, "auto-4.delta", "");
+    decide_by(&list, (struct bk__rules){.keep = 2});
+    assert_stay(&list, "4 5");
+}
+
+static void test_backup_retention__a_circle_of_bases_ends(void **state) {
+    struct list list = {0};
+
+    (void)state;
+    for (int i = 1; i <= 3; i++) {
+        add(&list, "auto", i, i * DAY, true);
+        snprintf(list.items[i - 1].name, BK__NAME_SIZE, "auto-%d.db", i);
+    }
+    is_made_of(&list, "auto-3.db", "auto-1");
+    is_made_of(&list, "auto-1.db", "auto-2");
+    is_made_of(&list, "auto-2.db", "auto-3");
+    decide_by(&list, (struct bk__rules){.keep = 1});
+    assert_int_equal(count_going(&list), 0);
 }
 
 int main(void) {
@@ -214,7 +378,20 @@ int main(void) {
         cmocka_unit_test(test_backup_retention__never_the_newest_verified_of_all),
         cmocka_unit_test(test_backup_retention__spares_the_one_being_restored),
         cmocka_unit_test(test_backup_retention__an_empty_list_is_fine),
-        cmocka_unit_test(test_backup_retention__promises_hold_for_random_lists),
+        cmocka_unit_test(test_backup_retention__goes_only_when_count_and_days_let_it),
+        cmocka_unit_test(test_backup_retention__the_last_millisecond_of_the_days_counts),
+        cmocka_unit_test(test_backup_retention__the_last_of_each_day_stays),
+        cmocka_unit_test(test_backup_retention__weeks_begin_on_monday),
+        cmocka_unit_test(test_backup_retention__months_end_where_they_do),
+        cmocka_unit_test(test_backup_retention__days_are_those_of_the_zone),
+        cmocka_unit_test(test_backup_retention__a_date_shown_twice_is_one_day),
+        cmocka_unit_test(test_backup_retention__what_is_damaged_stands_for_no_day),
+        cmocka_unit_test(test_backup_retention__a_bot_that_slept_loses_no_days),
+        cmocka_unit_test(test_backup_retention__one_of_the_future_pushes_no_day_out),
+        cmocka_unit_test(test_backup_retention__one_of_the_past_does_not_age),
+        cmocka_unit_test(test_backup_retention__a_clock_at_1970_keeps_all_tails),
+        cmocka_unit_test(test_backup_retention__what_others_are_made_of_stays),
+        cmocka_unit_test(test_backup_retention__a_circle_of_bases_ends),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,66 @@
+/*
+ * From a backup's name to its image in a scratch file. Not what is then done with it.
+ * Called by query.c.
+ */
+#include <backup/look.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <core/config.h>
+#include <core/error.h>
+#include <core/job.h>
+#include <store/store.h>
+#include <backup/catalogue.h>
+#include <backup/extract.h>
+
+/* A store's images that can be asked: SQLite's. */
+static int find_driver(struct bk__look *look, const char *content) {
+    look->driver = bk__store_driver_of(content);
+    if (look->driver != NULL && look->driver->ask != NULL) {
+        return 0;
+    }
+    return bk__fail(
+        BK_EUNSUPPORTED,
+        "Backup %s does not hold a SQLite database, and nothing else can be "
+        "looked into without its server. Nothing was changed. Restore it to a "
+        "path or into a database of its own.",
+        look->name);
+}
+
+static int from_ours(struct bk__job *job, const char *dir,
+                     const struct bk__manifest *manifest, struct bk__look *look) {
+    look->name = strdup(manifest->name);
+    if (look->name == NULL) {
+        return bk__fail_memory();
+    }
+    bool delta = strcmp(manifest->form.content, "delta") == 0;
+    int rc = find_driver(look, delta ? "db" : manifest->form.content);
+    return rc != 0 ? rc : bk__extract_new(job, dir, manifest, look->image);
+}
+
+int bk__look_open(struct bk__job *job, const char *name, struct bk__look *ret) {
+    struct bk__catalogue catalogue = {0};
+    struct bk__manifest *manifest = NULL;
+    const char *dir = bk__config_text(bk__job_config(job), BK__OPT_BACKUP_DIR);
+    int rc = bk__catalogue_load(dir, &catalogue);
+    if (rc == 0) {
+        rc = bk__catalogue_pick(&catalogue, dir, name, &manifest);
+    }
+    if (rc == 0) {
+        rc = bk__scratch_open(job, &ret->scratch);
+    }
+    if (rc == 0) {
+        ret->image = bk__scratch_file(&ret->scratch, "image.db");
+        rc = ret->image == NULL ? BK_ENOMEM : from_ours(job, dir, manifest, ret);
+    }
+    bk__catalogue_free(&catalogue);
+    return rc;
+}
+
+void bk__look_close(struct bk__look *look) {
+    bk__scratch_close(&look->scratch);
+    free(look->image);
+    free(look->name);
+    *look = (struct bk__look){0};
+}

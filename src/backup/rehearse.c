@@ -1,0 +1,188 @@
+/*
+ * backup.rehearse: the newest backup is restored into a file beside the bot's records, proven, and
+ * thrown away; what came out is remembered. Never the bot's database. The schedule runs it, doctor
+ * and health look at the record.
+ */
+#include <backup/operations.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <base/json.h>
+#include <base/stamp.h>
+#include <core/config.h>
+#include <core/error.h>
+#include <core/job.h>
+#include <os/file.h>
+#include <store/store.h>
+#include <backup/catalogue.h>
+#include <backup/extract.h>
+#include <backup/folder.h>
+#include <backup/record.h>
+
+#define SCRATCH                                                                          \
+    "rehearsal.tmp" /* in state.dir; what a kill left is dropped by the next */
+
+/* One rehearsal. */
+struct rehearsal {
+    struct bk__job *job;
+    const char *dir; /* of the backups */
+    struct bk__manifest *manifest;
+    char *scratch;
+    int64_t began; /* monotonic */
+};
+
+static int mismatch(const struct rehearsal *r, const char *table) {
+    return bk__fail(
+        BK_ECORRUPT,
+        "The rehearsal of backup %s found other rows in the table %s than its "
+        "manifest says. The database was not touched. Make a new backup and "
+        "look at the disk.",
+        r->manifest->name, table);
+}
+
+/* Every table has the rows that the manifest says, and no other table is there. */
+static int compare(const struct rehearsal *r, struct json_object *tables) {
+    if (!json_object_is_type(tables, json_type_object)) {
+        return bk__fail(BK_EINTERNAL, "The proof has no tables. Please report it.");
+    }
+    json_object_object_foreach(r->manifest->tables, name, rows) {
+        struct json_object *found = bk__json_member(tables, name);
+        if (found == NULL || !json_object_equal(found, rows)) {
+            return mismatch(r, name);
+        }
+    }
+    json_object_object_foreach(tables, other, count) {
+        (void)count;
+        if (bk__json_member(r->manifest->tables, other) == NULL) {
+            return mismatch(r, other);
+        }
+    }
+    return 0;
+}
+
+static int prove(const struct rehearsal *r) {
+    const struct bk__store_driver *driver = bk__store_driver_named(r->manifest->store);
+    if (driver == NULL) {
+        return bk__fail(BK_EUNSUPPORTED,
+                        "Backup %s is of a %s store, which this build does not know.",
+                        r->manifest->name, r->manifest->store);
+    }
+    struct json_object *report = bk__json_object();
+    if (report == NULL) {
+        return bk__fail_memory();
+    }
+    int rc = driver->rehearse != NULL ? driver->rehearse(r->job, r->scratch, report)
+                                      : driver->prove(r->job, r->scratch, report);
+    if (rc == BK_ECORRUPT) {
+        char why[512];
+        snprintf(why, sizeof why, "%s", bk__error_text());
+        rc = bk__fail(rc,
+                      "Backup %s holds what the database held, but that is damaged: %s "
+                      "Look for an earlier backup whose rehearsal goes well.",
+                      r->manifest->name, why);
+    }
+    if (rc == 0) {
+        rc = compare(r, bk__json_member(report, "tables"));
+    }
+    json_object_put(report);
+    return rc;
+}
+
+static int restore_and_prove(struct rehearsal *r) {
+    bk__folder_drop(r->scratch);
+    int rc = bk__extract_new(r->job, r->dir, r->manifest, r->scratch);
+    if (rc == 0) {
+        rc = prove(r);
+    }
+    bk__folder_drop(r->scratch);
+    return rc;
+}
+
+/* What is remembered; error NULL: it went well. */
+static void remember(const struct rehearsal *r, const char *error) {
+    char stamp[BK__STAMP_SIZE];
+    struct json_object *entry = bk__json_object();
+    bk__stamp_iso(bk__job_wall(r->job), stamp);
+    if (entry != NULL && bk__json_add_text(entry, "at", stamp) &&
+        bk__json_add_text(entry, "name", r->manifest->name) &&
+        bk__json_add_bool(entry, "ok", error == NULL) &&
+        bk__json_add_int(entry, "ms", bk__job_mono(r->job) - r->began) &&
+        bk__json_add_text(entry, "error", error)) {
+        bk__record_rehearsal(r->job, entry);
+    } else {
+        json_object_put(entry);
+    }
+}
+
+/* Keeps how it ended, unless it did not: a cancelled rehearsal says nothing. */
+static int rehearse(struct rehearsal *r) {
+    int rc = restore_and_prove(r);
+    if (rc == 0) {
+        remember(r, NULL);
+        bk__job_log(r->job, "info", "Backup %s was restored and checked.",
+                    r->manifest->name);
+    } else if (rc != BK_ECANCELLED) {
+        char *why = strdup(bk__error_text());
+        remember(r, why == NULL ? "out of memory" : why);
+        rc = bk__fail(rc, "%s", why == NULL ? "out of memory" : why);
+        free(why);
+    }
+    return rc;
+}
+
+static int under_lock(struct rehearsal *r) {
+    const char *state = bk__config_text(bk__job_config(r->job), BK__OPT_STATE_DIR);
+    char *path = bk__file_join(state, "rehearsal.lock");
+    r->scratch = bk__file_join(state, SCRATCH);
+    if (path == NULL || r->scratch == NULL) {
+        free(path);
+        return bk__fail_memory();
+    }
+    int lock = bk__file_lock(path, 0, NULL);
+    int rc = 0;
+    if (lock == -EWOULDBLOCK) {
+        rc = bk__fail(BK_EBUSY, "Another process is rehearsing a restore. Nothing was "
+                                "done. Wait for it.");
+    } else if (lock < 0) {
+        rc = bk__fail_errno(lock, "cannot lock", path, NULL);
+    }
+    free(path);
+    if (rc == 0) {
+        rc = rehearse(r);
+        bk__file_close(lock);
+    }
+    return rc;
+}
+
+static int fill_result(const struct rehearsal *r) {
+    struct json_object *result = bk__job_result(r->job);
+    bool ok = bk__json_add_text(result, "name", r->manifest->name) &&
+              bk__json_add_int(result, "bytes", r->manifest->database_bytes) &&
+              bk__json_put(result, "tables", json_object_get(r->manifest->tables)) &&
+              bk__json_add_int(result, "ms", bk__job_mono(r->job) - r->began);
+    return ok ? 0 : bk__fail_memory();
+}
+
+int bk__backup_rehearse(struct bk__job *job) {
+    struct bk__catalogue catalogue = {0};
+    struct rehearsal r = {.job = job,
+                          .dir = bk__config_text(bk__job_config(job), BK__OPT_BACKUP_DIR),
+                          .began = bk__job_mono(job)};
+    int rc = bk__catalogue_load(r.dir, &catalogue);
+    if (rc == 0) {
+        rc =
+            bk__catalogue_pick(&catalogue, r.dir, bk__job_text(job, "name"), &r.manifest);
+    }
+    if (rc == 0) {
+        rc = under_lock(&r);
+    }
+    if (rc == 0) {
+        rc = fill_result(&r);
+    }
+    free(r.scratch);
+    bk__catalogue_free(&catalogue);
+    return rc;
+}

@@ -1,0 +1,99 @@
+/*
+ * state.dir/scratch: made, locked, emptied. Nothing that anybody needs later is in it.
+ * Not where backups are made: folder.c. Called by look.c and the foreign backups.
+ */
+#include <backup/scratch.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <core/config.h>
+#include <core/error.h>
+#include <core/job.h>
+#include <os/file.h>
+
+#define FOLDER "scratch"
+#define LOCK "scratch.lock"
+
+static const char *state_dir(struct bk__job *job) {
+    return bk__config_text(bk__job_config(job), BK__OPT_STATE_DIR);
+}
+
+static int take_lock(struct bk__job *job) {
+    int64_t wait_ms = bk__config_int(bk__job_config(job), BK__OPT_BACKUP_LOCK_WAIT);
+    char *path = bk__file_join(state_dir(job), LOCK);
+    if (path == NULL) {
+        return bk__fail_memory();
+    }
+    int fd = bk__file_lock(path, (int)wait_ms, bk__job_cancel_flag(job));
+    if (fd < 0 && bk__job_check(job) != 0) {
+        fd = BK_ECANCELLED;
+    } else if (fd == -EWOULDBLOCK) {
+        fd =
+            bk__fail(BK_EBUSY,
+                     "Another process looks into a backup of this bot and did not finish "
+                     "in %" PRId64 " ms. Nothing was changed. Try again.",
+                     wait_ms);
+    } else if (fd < 0) {
+        fd = bk__fail_errno(fd, "cannot lock", path, NULL);
+    }
+    free(path);
+    return fd;
+}
+
+/* What cannot be removed now is tried again by the next one. */
+static void empty(const char *dir) {
+    char **names = NULL;
+    size_t count = 0;
+    if (bk__file_list(dir, &names, &count) != 0) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        char *path = bk__file_join(dir, names[i]);
+        if (path != NULL) {
+            bk__file_remove(path);
+        }
+        free(path);
+    }
+    bk__file_list_free(names, count);
+}
+
+int bk__scratch_open(struct bk__job *job, struct bk__scratch *ret) {
+    char *path = bk__file_join(state_dir(job), FOLDER);
+    if (path == NULL) {
+        return bk__fail_memory();
+    }
+    int fd = take_lock(job);
+    int err = fd < 0 ? 0 : bk__file_make_dir(path);
+    if (fd < 0 || err != 0) {
+        int rc = fd < 0 ? fd : bk__fail_errno(err, "cannot make the folder", path, NULL);
+        if (fd >= 0) {
+            bk__file_close(fd);
+        }
+        free(path);
+        return rc;
+    }
+    empty(path);
+    *ret = (struct bk__scratch){.path = path, .lock_fd = fd};
+    return 0;
+}
+
+void bk__scratch_close(struct bk__scratch *scratch) {
+    if (scratch->path == NULL) {
+        return;
+    }
+    empty(scratch->path);
+    bk__file_close(scratch->lock_fd);
+    free(scratch->path);
+    scratch->path = NULL;
+}
+
+char *bk__scratch_file(const struct bk__scratch *scratch, const char *name) {
+    char *path = bk__file_join(scratch->path, name);
+    if (path == NULL) {
+        bk__fail_memory();
+    }
+    return path;
+}

@@ -1,0 +1,24 @@
+/*
+ * A folder for files that live as long as one operation, in state.dir: what is unpacked to be looked
+ * into. Not backup.dir's temporary files: folder.h. query.c, extract and the foreign backups use it.
+ */
+#ifndef BK_BACKUP_SCRATCH_H
+#define BK_BACKUP_SCRATCH_H
+
+struct bk__job;
+
+struct bk__scratch {
+    char *path;
+    int lock_fd;
+};
+
+/* Makes the folder (0700), takes its lock (waits backup.lock.wait, cancellable) and empties it: what
+   is in it was left by a run that was killed. BK_EBUSY. */
+int bk__scratch_open(struct bk__job *job, struct bk__scratch *ret);
+/* Empties it again and lets go; {0} and a closed one are fine. */
+void bk__scratch_close(struct bk__scratch *scratch);
+
+/* A path in it; the caller frees it. NULL: out of memory, text set. */
+char *bk__scratch_file(const struct bk__scratch *scratch, const char *name);
+
+#endif

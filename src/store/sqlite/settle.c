@@ -1,0 +1,73 @@
+/*
+ * A copied database and what was copied beside it become one file, by SQLite's own recovery. Not
+ * for a database that anybody has open. Backup calls it through store.h for other tools' copies.
+ */
+#include <store/sqlite/internal.h>
+
+#include <stdlib.h>
+
+#include <base/text.h>
+#include <core/error.h>
+#include <os/file.h>
+
+#define DOING "cannot recover the copy"
+
+/* What is damaged here is the copy, whatever the text for the bot's own database would say. */
+static int fail(struct bk__link *link, int rc) {
+    int primary = rc & 0xff;
+
+    if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB) {
+        return bk__fail(
+            BK_ECORRUPT,
+            "the copy is no whole database together with what was copied beside "
+            "it: %s. The bot's database was not touched. Use another backup.",
+            sqlite3_errmsg(link->db));
+    }
+    return bk__link_fail(link, rc, DOING);
+}
+
+/* Reading rolls a hot journal back; the checkpoint takes the whole -wal in. The header's "WAL" stays,
+   as the bot's own database has it. */
+static int recover(struct bk__link *link) {
+    int64_t ignored = 0;
+    int64_t busy = 0;
+    int rc = bk__link_int(link, "SELECT count(*) FROM sqlite_schema", &ignored);
+
+    if (rc == SQLITE_OK) {
+        rc = bk__link_int(link, "PRAGMA wal_checkpoint(TRUNCATE)", &busy);
+    }
+    if (rc == SQLITE_OK && busy != 0) {
+        rc = SQLITE_BUSY;
+    }
+    return rc == SQLITE_OK ? 0 : fail(link, rc);
+}
+
+/* Everything is in the main file now. */
+static int clear_beside(const char *path) {
+    static const char *const beside[] = {"-wal", "-shm", "-journal"};
+
+    for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
+        char *file = bk__text_printf("%s%s", path, beside[i]);
+        int err = file == NULL ? 0 : bk__file_remove(file);
+        int code = file == NULL ? bk__fail_memory()
+                   : err == 0   ? 0
+                                : bk__fail_errno(err, "cannot remove", file, NULL);
+
+        free(file);
+        if (code != 0) {
+            return code;
+        }
+    }
+    return 0;
+}
+
+int bk__sqlite_settle(struct bk__job *job, const char *path) {
+    struct bk__link link = {0};
+    int code = bk__link_open(&link, job, path, BK__LINK_LIVE);
+
+    if (code == 0) {
+        code = recover(&link);
+    }
+    bk__link_close(&link);
+    return code != 0 ? code : clear_beside(path);
+}

@@ -15,8 +15,10 @@
 #include <os/file.h>
 #include <os/thread.h>
 #include <backup/codec.h>
+#include <backup/encryption.h>
 #include <backup/manifest.h>
 #include <backup/pipeline.h>
+#include <backup/sealed.h>
 
 /* One pass over a file: where it reads, what it hashes, where it writes. */
 struct pass {
@@ -29,8 +31,9 @@ struct pass {
     int64_t in_bytes, out_bytes;
     int64_t total; /* of the file that is read */
     struct bk__coding coding;
-    struct bk__places places; /* of the archive, whichever side it is */
-    bool ended;               /* the coding's last block was read */
+    struct bk__places places;   /* of the archive, whichever side it is */
+    bool ended;                 /* the coding's last block was read */
+    struct bk__sealing sealing; /* of an encrypted archive that is read */
 };
 
 static int pass_open(struct pass *pass, const char *in_path) {
@@ -57,6 +60,7 @@ static void pass_close(struct pass *pass) {
     }
     bk__hash_drop(pass->in_hash);
     bk__hash_drop(pass->out_hash);
+    bk__seal_wipe(&pass->sealing.seal);
 }
 
 /* Reads up to room bytes of the input into the running hash. */
@@ -198,6 +202,12 @@ static int pack_run(struct pass *pass, const char *image, const char *archive) {
 int bk__archive_pack(struct bk__job *job, const char *image, const char *archive,
                      const struct bk__coding *coding, struct bk__archive_facts *ret) {
     struct pass pass = {.job = job, .in_fd = -1, .out_path = archive, .coding = *coding};
+    if (bk__encryption_wanted(bk__job_config(job)) &&
+        coding->codec != &bk__codec_sealed) {
+        return bk__fail(BK_EINTERNAL, "A backup that was to be encrypted would have been "
+                                      "written plain. None was made; the database is "
+                                      "untouched. Please report it.");
+    }
     pass.out_fd = bk__file_create(archive);
     if (pass.out_fd < 0) {
         return bk__fail_errno(pass.out_fd, "cannot create", archive, NULL);
@@ -255,6 +265,10 @@ static int block_drain(void *context, const struct bk__block *block) {
         return read_blame(pass, block->at, BK__CODEC_LONG);
     }
     pass->ended = block->out_size == 0 && pass->coding.codec->ends;
+    if (pass->coding.codec == &bk__codec_shut) {
+        bk__job_progress(pass->job, pass->sink->phase, pass->in_bytes, pass->total);
+        return bk__job_check(pass->job);
+    }
     return take_out(pass, block->out, block->out_size);
 }
 
@@ -344,16 +358,58 @@ static int read_foreign(struct pass *pass) {
     return why == BK__CODEC_FINE ? 0 : read_blame(pass, at, why);
 }
 
-/* How the archive is coded. What an encrypted one begins with would be read here. */
+/* The seal for the header the archive begins with. 1: there is no key for it. */
+static int find_seal(struct pass *pass, const unsigned char *header) {
+    struct bk__seal_facts facts;
+    const struct bk__archive_sink *sink = pass->sink;
+    const char *why = bk__seal_facts(header, &facts);
+    if (why == NULL && sink->key_id != NULL && strcmp(facts.key_id, sink->key_id) != 0) {
+        why = "its header names another key than its manifest";
+    }
+    if (why != NULL) {
+        return damaged(pass, 0, why);
+    }
+    if (sink->seal == NULL) {
+        return bk__encryption_open(pass->job, sink->what, header, &pass->sealing.seal);
+    }
+    pass->sealing.seal = *sink->seal;
+    return memcmp(header, sink->seal->header, BK__SEAL_HEADER) == 0
+               ? 0
+               : damaged(pass, 0, "its header is not the one that was written");
+}
+
+/* Frames around the inner row's blocks, or frames alone where they cannot be opened. */
+static int find_frames(struct pass *pass) {
+    unsigned char header[BK__SEAL_HEADER];
+    int64_t got = bk__file_pread(pass->in_fd, header, sizeof header, 0);
+    if (got < 0) {
+        return bk__fail_errno((int)got, "cannot read", pass->in_path, NULL);
+    }
+    if (got < BK__SEAL_HEADER) {
+        return read_blame(pass, got, BK__CODEC_SHORT);
+    }
+    int rc = find_seal(pass, header);
+    if (rc < 0 || (rc == 1 && !pass->sink->may_be_shut)) {
+        return rc < 0 ? rc : BK_EDENIED;
+    }
+    pass->sealing.inner = pass->coding.codec;
+    bk__sealed_coding(&pass->sealing, &pass->coding);
+    if (rc == 1) {
+        pass->coding.codec = &bk__codec_shut;
+    }
+    return 0;
+}
+
+/* How the archive is coded. */
 static int find_coding(struct pass *pass, const struct bk__form *form) {
     pass->coding.codec = bk__codec_for(form);
-    if (pass->coding.codec == NULL || form->encrypted) {
+    if (pass->coding.codec == NULL) {
         return bk__fail(BK_EUNSUPPORTED,
                         "Backup %s is packed in a way this version cannot read. Nothing "
                         "was touched. Use a newer botkeep, or another backup.",
                         pass->sink->what);
     }
-    return 0;
+    return form->encrypted ? find_frames(pass) : 0;
 }
 
 static int read_any(struct pass *pass, const struct bk__form *form) {
@@ -389,6 +445,7 @@ int bk__archive_read(struct bk__job *job, const char *path, const struct bk__for
         ret->bytes = pass.in_bytes;
         ret->database_bytes = pass.out_bytes;
         ret->places = pass.places;
+        ret->shut = pass.coding.codec == &bk__codec_shut;
         pass_sums(&pass, ret->archive_sha256, ret->sha256);
     }
     pass_close(&pass);
@@ -411,15 +468,15 @@ static int compare(const struct bk__archive_facts *found,
                    const struct bk__manifest *manifest) {
     const char *what = NULL;
     if (found->bytes != manifest->bytes ||
-        found->database_bytes != manifest->database_bytes) {
+        (!found->shut && found->database_bytes != manifest->database_bytes)) {
         what = "it has another size than its manifest says";
     } else if (strcmp(found->archive_sha256, manifest->archive_sha256) != 0) {
         return changed(found, manifest);
-    } else if (strcmp(found->sha256, manifest->sha256) != 0) {
+    } else if (!found->shut && strcmp(found->sha256, manifest->sha256) != 0) {
         what = "the SHA-256 of the database inside is not the one in its manifest";
     }
     if (what == NULL) {
-        return 0;
+        return found->shut;
     }
     return bk__fail(BK_ECORRUPT,
                     "Backup %s is damaged: of %" PRId64 " bytes, %s. The database "
@@ -432,6 +489,7 @@ int bk__archive_check(struct bk__job *job, const char *path,
     struct bk__archive_facts found = {0};
     sink.what = manifest->name;
     sink.database_bytes = manifest->database_bytes;
+    sink.key_id = manifest->form.encrypted ? manifest->key_id : NULL;
     int rc = bk__archive_read(job, path, &manifest->form, &sink, &found);
     return rc != 0 ? rc : compare(&found, manifest);
 }

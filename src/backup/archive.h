@@ -14,6 +14,7 @@
 struct bk__coding;
 struct bk__form;
 struct bk__job;
+struct bk__seal;
 struct bk__manifest;
 
 /* What the bytes of an archive are. */
@@ -23,9 +24,11 @@ struct bk__archive_facts {
     char sha256[BK__SHA256_HEX]; /* of the image inside */
     char archive_sha256[BK__SHA256_HEX];
     struct bk__places places; /* of the file */
+    bool shut; /* it is encrypted and there was no key: what is inside was not read */
 };
 
-/* Packs an image into a new file, fsyncs it, and says what was written. */
+/* Packs an image into a new file, fsyncs it, and says what was written. Never plain where the
+   options ask for encryption. */
 int bk__archive_pack(struct bk__job *job, const char *image, const char *archive,
                      const struct bk__coding *coding, struct bk__archive_facts *ret);
 
@@ -36,14 +39,21 @@ struct bk__archive_sink {
     const char *out_path;   /* for error texts; NULL when out_fd is negative */
     int out_fd;             /* the image is written here as well; -1: only read */
     int64_t database_bytes; /* the most that is accepted: a bomb stops here */
+
+    /* Of encrypted archives. seal: who wrote it just now has it; NULL: the options name the keys.
+       key_id: its header must name this key; NULL: any. may_be_shut: without its key only the frames
+       are read; otherwise that is BK_EDENIED. */
+    const struct bk__seal *seal;
+    const char *key_id;
+    bool may_be_shut;
 };
 
 /* Reads an archive from its file to the end. BK_ECORRUPT names the place. */
 int bk__archive_read(struct bk__job *job, const char *path, const struct bk__form *form,
                      const struct bk__archive_sink *sink, struct bk__archive_facts *ret);
 
-/* The same, and every fact must be what the manifest says: BK_ECORRUPT otherwise. sink->what and
-   sink->database_bytes come from the manifest. */
+/* The same, and every fact must be what the manifest says: BK_ECORRUPT otherwise. what, key_id and
+   database_bytes of the sink come from the manifest. 1: all is well, but it stayed shut. */
 int bk__archive_check(struct bk__job *job, const char *path,
                       const struct bk__manifest *manifest, struct bk__archive_sink sink);
 

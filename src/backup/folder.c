@@ -18,6 +18,7 @@
 #include <core/job.h>
 #include <os/file.h>
 #include <backup/catalogue.h>
+#include <backup/encryption.h>
 
 #define LOCK_NAME ".botkeep.lock"
 #define MB 1048576
@@ -30,11 +31,25 @@ char *bk__folder_file(const struct bk__folder *folder, const char *name) {
     return path;
 }
 
-char *bk__folder_temp(const struct bk__folder *folder, const char *name,
-                      const char *suffix) {
+static char *temp_in(const char *dir, const char *name, const char *suffix) {
     char file[BK__NAME_SIZE + 32];
     snprintf(file, sizeof file, BK__NAME_TEMP "%s%s", name, suffix);
-    return bk__folder_file(folder, file);
+    char *path = bk__file_join(dir, file);
+    if (path == NULL) {
+        bk__fail_memory();
+    }
+    return path;
+}
+
+char *bk__folder_temp(const struct bk__folder *folder, const char *name,
+                      const char *suffix) {
+    return temp_in(folder->path, name, suffix);
+}
+
+char *bk__folder_scratch(const struct bk__folder *folder, const char *name,
+                         const char *suffix) {
+    const char *hidden = folder->scratch.path;
+    return temp_in(hidden != NULL ? hidden : folder->path, name, suffix);
 }
 
 int bk__folder_write(const char *path, const char *text) {
@@ -83,6 +98,22 @@ int bk__folder_space(const char *dir, int64_t needed, const char *what) {
         what, dir, (double)needed / MB, (double)free_bytes / MB);
 }
 
+static bool same_device(const char *one, const char *other) {
+    struct stat a;
+    struct stat b;
+    return stat(one, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev;
+}
+
+int bk__folder_room(const struct bk__folder *folder, int64_t image, int64_t archive,
+                    const char *what) {
+    const char *hidden = folder->scratch.path;
+    if (hidden == NULL || same_device(hidden, folder->path)) {
+        return bk__folder_space(folder->path, image + archive, what);
+    }
+    int rc = bk__folder_space(folder->path, archive, what);
+    return rc != 0 ? rc : bk__folder_space(hidden, image, what);
+}
+
 /* ---- making it ------------------------------------------------------------------------ */
 
 static int make_folder(const char *dir) {
@@ -117,32 +148,29 @@ static int prepare(const char *dir) {
     return 0;
 }
 
-static int take_lock(struct bk__job *job, struct bk__folder *folder) {
+/* The lock of a folder that is written to: a descriptor, or an error. */
+static int take_lock(struct bk__job *job, const char *dir, const char *name) {
     int64_t wait_ms = bk__config_int(bk__job_config(job), BK__OPT_BACKUP_LOCK_WAIT);
-    char *path = bk__folder_file(folder, LOCK_NAME);
+    char *path = bk__file_join(dir, name);
     if (path == NULL) {
-        return BK_ENOMEM;
+        return bk__fail_memory();
     }
     int fd = bk__file_lock(path, (int)wait_ms, bk__job_cancel_flag(job));
-    int rc = 0;
-    if (fd >= 0) {
-        folder->lock_fd = fd;
-    } else if (bk__job_check(job) != 0) {
-        rc = BK_ECANCELLED;
+    if (fd < 0 && bk__job_check(job) != 0) {
+        fd = BK_ECANCELLED;
     } else if (fd == -EWOULDBLOCK) {
-        rc = bk__fail(BK_EBUSY,
+        fd = bk__fail(BK_EBUSY,
                       "Another process is at work in %s and did not finish in %" PRId64
                       " ms. "
                       "Nothing was changed. Try again, or raise backup.lock.wait.",
-                      folder->path, wait_ms);
-    } else {
-        rc = bk__fail_errno(
-            fd, "cannot write to the folder of the backups", folder->path,
-            "Give this user write access to it, or set backup.dir to another "
-            "folder.");
+                      dir, wait_ms);
+    } else if (fd < 0) {
+        fd = bk__fail_errno(fd, "cannot write to the folder", dir,
+                            "Give this user write access to it, or set backup.dir or "
+                            "state.dir to another folder.");
     }
     free(path);
-    return rc;
+    return fd;
 }
 
 /* ---- leftovers ------------------------------------------------------------------------ */
@@ -171,6 +199,16 @@ static bool is_orphan(const char *dir, const char *file) {
 }
 
 /* A leftover that cannot be removed is no reason to make no backup: it is told in the log. */
+static void remove_leftover(struct bk__job *job, const char *dir, const char *file) {
+    char *path = bk__file_join(dir, file);
+    int rc = path == NULL ? -ENOMEM : bk__file_remove(path);
+    bk__job_log(job, rc == 0 ? "info" : "warning",
+                "%s %s, left by a run that was killed%s%s",
+                rc == 0 ? "Removed" : "Cannot remove", file, rc == 0 ? "" : ": ",
+                rc == 0 ? "" : strerror(-rc));
+    free(path);
+}
+
 static void collect(struct bk__job *job, const char *dir) {
     char **files = NULL;
     size_t count = 0;
@@ -178,18 +216,23 @@ static void collect(struct bk__job *job, const char *dir) {
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        if (!bk__name_is_temp(files[i]) && !is_orphan(dir, files[i])) {
-            continue;
+        if (bk__name_is_temp(files[i]) || is_orphan(dir, files[i])) {
+            remove_leftover(job, dir, files[i]);
         }
-        char *path = bk__file_join(dir, files[i]);
-        int rc = path == NULL ? -ENOMEM : bk__file_remove(path);
-        bk__job_log(job, rc == 0 ? "info" : "warning",
-                    "%s %s, left by a run that was killed%s%s",
-                    rc == 0 ? "Removed" : "Cannot remove", files[i], rc == 0 ? "" : ": ",
-                    rc == 0 ? "" : strerror(-rc));
-        free(path);
     }
     bk__file_list_free(files, count);
+}
+
+int bk__folder_hide(struct bk__job *job, struct bk__folder *folder) {
+    return folder->scratch.path != NULL ? 0 : bk__scratch_open(job, &folder->scratch);
+}
+
+static int hide_or_collect(struct bk__job *job, struct bk__folder *folder) {
+    if (bk__encryption_wanted(bk__job_config(job))) {
+        return bk__folder_hide(job, folder);
+    }
+    bk__scratch_sweep(job);
+    return 0;
 }
 
 int bk__folder_open(struct bk__job *job, struct bk__folder *ret) {
@@ -200,10 +243,11 @@ int bk__folder_open(struct bk__job *job, struct bk__folder *ret) {
     }
     int rc = prepare(folder.path);
     if (rc == 0) {
-        rc = take_lock(job, &folder);
+        folder.lock_fd = take_lock(job, folder.path, LOCK_NAME);
+        rc = folder.lock_fd < 0 ? folder.lock_fd : hide_or_collect(job, &folder);
     }
     if (rc != 0) {
-        free(folder.path);
+        bk__folder_close(&folder);
         return rc;
     }
     collect(job, folder.path);
@@ -213,7 +257,10 @@ int bk__folder_open(struct bk__job *job, struct bk__folder *ret) {
 
 void bk__folder_close(struct bk__folder *folder) {
     if (folder->path != NULL) {
-        bk__file_close(folder->lock_fd);
+        bk__scratch_close(&folder->scratch);
+        if (folder->lock_fd >= 0) {
+            bk__file_close(folder->lock_fd);
+        }
         free(folder->path);
         folder->path = NULL;
     }

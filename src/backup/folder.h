@@ -8,11 +8,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <backup/scratch.h>
+
 struct bk__job;
 
 struct bk__folder {
     char *path;
     int lock_fd;
+    struct bk__scratch
+        scratch; /* for plain copies of what is encrypted, when it is open */
 };
 
 /* Makes the folder when it is missing (0700, with a .gitignore), takes its lock (waits
@@ -21,13 +25,23 @@ struct bk__folder {
 int bk__folder_open(struct bk__job *job, struct bk__folder *ret);
 void bk__folder_close(struct bk__folder *folder); /* {0} and a closed one are fine */
 
+/* From now on temporary images are made in state.dir/scratch, because what they come from or become
+   is encrypted. bk__folder_open() does it where the options ask for it. */
+int bk__folder_hide(struct bk__job *job, struct bk__folder *folder);
+
 char *bk__folder_file(const struct bk__folder *folder,
                       const char *name); /* NULL: ENOMEM, text set */
 char *bk__folder_temp(const struct bk__folder *folder, const char *name,
                       const char *suffix);
+char *bk__folder_scratch(const struct bk__folder *folder, const char *name,
+                         const char *suffix); /* a plain image's */
 
 /* 0, or BK_ENOSPC naming what is needed and what is free. */
 int bk__folder_space(const char *dir, int64_t needed, const char *what);
+
+/* The same for a plain image, wherever it lies, and the archive made of it (0: the image itself). */
+int bk__folder_room(const struct bk__folder *folder, int64_t image, int64_t archive,
+                    const char *what);
 
 /* Writes a new file (0600) and fsyncs it; removes it when that fails. */
 int bk__folder_write(const char *path, const char *text);

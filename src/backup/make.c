@@ -18,8 +18,10 @@
 #include <backup/archive.h>
 #include <backup/catalogue.h>
 #include <backup/codec.h>
+#include <backup/encryption.h>
 #include <backup/folder.h>
 #include <backup/proof.h>
+#include <backup/sealed.h>
 
 #define SMALL (INT64_C(1) << 20) /* what is not bigger is not worth compressing */
 #define SLACK (INT64_C(1) << 20) /* manifests, folders, the file system's own needs */
@@ -32,6 +34,8 @@ struct bk__making {
     struct bk__store *store;
     const struct bk__make *request;
     struct bk__manifest facts;
+    struct bk__sealing sealing; /* when it is to be encrypted */
+    bool encrypted;
     char *scratch; /* the snapshot */
     char
         *packed; /* what becomes the archive: scratch itself when nothing is compressed */
@@ -63,11 +67,27 @@ static int check_space(const struct bk__making *m) {
         int64_t bytes =
             bk__json_int(report, "pages", 0) * bk__json_int(report, "page_size", 0);
         bool packs = chosen(m->request, bytes) != BK__PLAIN;
-        rc = bk__folder_space(m->folder->path, bytes + (packs ? bytes / 2 : 0) + SLACK,
-                              "a backup");
+        int64_t archive = packs ? bytes / 2 : m->encrypted ? bytes : 0;
+        rc = bk__folder_room(m->folder, bytes, archive + SLACK, "a backup");
     }
     json_object_put(report);
     return rc;
+}
+
+/* What asks for encryption is encrypted or not begun: every setting is judged here, before the
+   first byte is written. */
+static int begin_encryption(struct bk__making *m) {
+    m->encrypted = bk__encryption_wanted(bk__job_config(m->job));
+    return m->encrypted ? bk__encryption_begin(m->job, &m->sealing.seal) : 0;
+}
+
+static void note_encryption(struct bk__making *m) {
+    struct bk__seal_facts facts;
+    m->facts.form.encrypted = m->encrypted;
+    if (m->encrypted && bk__seal_facts(m->sealing.seal.header, &facts) == NULL) {
+        m->facts.encryption = facts.mode;
+        memcpy(m->facts.key_id, facts.key_id, sizeof facts.key_id);
+    }
 }
 
 /* ---- snapshot ------------------------------------------------------------------------- */
@@ -80,7 +100,7 @@ static int snapshot(struct bk__making *m) {
     snprintf(m->facts.form.content, sizeof m->facts.form.content, "%s",
              m->store->driver->content);
     bk__name_make(name, m->request->kind, m->facts.created_ms, 1, &m->facts.form);
-    m->scratch = bk__folder_temp(m->folder, name, "");
+    m->scratch = bk__folder_scratch(m->folder, name, "");
     if (m->scratch == NULL) {
         return BK_ENOMEM;
     }
@@ -93,6 +113,7 @@ static int snapshot(struct bk__making *m) {
     m->facts.pages = image.pages;
     m->facts.page_size = image.page_size;
     m->facts.form.compression = chosen(m->request, image.bytes);
+    note_encryption(m);
     return 0;
 }
 
@@ -163,7 +184,7 @@ static int mismatch(const struct bk__making *m, const char *what) {
 
 /* Writes the archive's bytes to the disk and keeps what they should be. */
 static int pack(struct bk__making *m, struct bk__archive_facts *ret) {
-    if (m->facts.form.compression == BK__PLAIN) {
+    if (m->facts.form.compression == BK__PLAIN && !m->encrypted) {
         m->packed = m->scratch;
         return flush_image(m->scratch);
     }
@@ -172,6 +193,10 @@ static int pack(struct bk__making *m, struct bk__archive_facts *ret) {
         return BK_ENOMEM;
     }
     struct bk__coding coding = {.codec = bk__codec_for(&m->facts.form)};
+    if (m->encrypted) {
+        m->sealing.inner = coding.codec;
+        bk__sealed_coding(&m->sealing, &coding);
+    }
     return bk__archive_pack(m->job, m->scratch, m->packed, &coding, ret);
 }
 
@@ -181,7 +206,8 @@ static int read_back(struct bk__making *m, const struct bk__archive_facts *writt
     const struct bk__archive_sink sink = {.phase = "verify",
                                           .what = m->facts.name,
                                           .out_fd = -1,
-                                          .database_bytes = m->facts.database_bytes};
+                                          .database_bytes = m->facts.database_bytes,
+                                          .seal = m->encrypted ? &m->sealing.seal : NULL};
     int rc = bk__archive_read(m->job, m->packed, &m->facts.form, &sink, &found);
     if (rc == BK_ECORRUPT) {
         return mismatch(m, "its compressed data is damaged");
@@ -192,7 +218,7 @@ static int read_back(struct bk__making *m, const struct bk__archive_facts *writt
     if (found.database_bytes != m->facts.database_bytes) {
         return mismatch(m, "its size changed");
     }
-    if (m->facts.form.compression != BK__PLAIN &&
+    if (m->packed != m->scratch &&
         (strcmp(found.sha256, written->sha256) != 0 || found.bytes != written->bytes ||
          strcmp(found.archive_sha256, written->archive_sha256) != 0)) {
         return mismatch(m, "its SHA-256 changed");
@@ -358,7 +384,10 @@ int bk__make_begin(struct bk__job *job, const struct bk__folder *folder,
     }
     *m = (struct bk__making){
         .job = job, .folder = folder, .store = store, .request = request};
-    int rc = check_space(m);
+    int rc = begin_encryption(m);
+    if (rc == 0) {
+        rc = check_space(m);
+    }
     if (rc == 0) {
         rc = snapshot(m);
     }
@@ -417,6 +446,7 @@ void bk__make_free(struct bk__making *m) {
     free(m->scratch);
     free(m->sheet);
     bk__manifest_clear(&m->facts);
+    bk__seal_wipe(&m->sealing.seal);
     free(m);
 }
 

@@ -40,10 +40,14 @@ static bool show_brief(struct json_object *to, const struct bk__manifest *m) {
         bk__json_add_int(to, "bytes", m->bytes) &&
         bk__json_add_int(to, "database_bytes", m->database_bytes) &&
         bk__json_add_text(to, "compression", bk__compressions[m->form.compression]) &&
+        bk__json_add_text(to, "encryption", bk__encryptions[m->encryption]) &&
         bk__json_add_text(to, "sha256", m->sha256) &&
         bk__json_add_bool(to, "verified", m->verified) &&
         add_stamp(to, "verified_at", m->verified_ms) &&
         bk__json_add_int(to, "sequence", m->sequence);
+    if (ok && m->encryption != BK__KEY_NONE) {
+        ok = bk__json_add_text(to, "key_id", m->key_id);
+    }
     if (ok && m->note != NULL) {
         ok = bk__json_add_text(to, "note", m->note);
     }
@@ -202,6 +206,34 @@ static void read_identity(struct reader *reader, struct bk__manifest *m) {
     m->form = form;
 }
 
+/* Manifests of plain backups may leave both members out. */
+static void read_encryption(struct reader *reader, struct bk__manifest *m) {
+    const char *how = bk__json_member(reader->object, "encryption") == NULL
+                          ? bk__encryptions[BK__KEY_NONE]
+                          : read_text(reader, "encryption", 16);
+    int mode = BK__KEY_NONE;
+    while (bk__encryptions[mode] != NULL && strcmp(how, bk__encryptions[mode]) != 0) {
+        mode++;
+    }
+    if (bk__encryptions[mode] == NULL) {
+        complain(reader, "encryption", "is none of none, key and recipient");
+        return;
+    }
+    m->encryption = (enum bk__key_mode)mode;
+    if (m->form.encrypted != (mode != BK__KEY_NONE)) {
+        complain(reader, "encryption", "does not fit the name");
+    }
+    if (mode != BK__KEY_NONE) {
+        const char *id = read_text(reader, "key_id", BK__KEY_ID - 1);
+        if (strlen(id) != BK__KEY_ID - 1 ||
+            strspn(id, "0123456789abcdef") != BK__KEY_ID - 1) {
+            complain(reader, "key_id", "is not 16 hex digits");
+            id = "";
+        }
+        snprintf(m->key_id, sizeof m->key_id, "%s", id);
+    }
+}
+
 static void read_sizes(struct reader *reader, struct bk__manifest *m) {
     m->sequence = read_int(reader, "sequence", 1, BK__SEQUENCE_LIMIT);
     m->bytes = read_int(reader, "bytes", 1, BYTES_LIMIT);
@@ -281,6 +313,7 @@ bool bk__manifest_parse(const char *text, struct bk__manifest *ret, char *why,
         return false;
     }
     read_identity(&reader, &manifest);
+    read_encryption(&reader, &manifest);
     read_sizes(&reader, &manifest);
     read_tables(&reader, &manifest);
     read_places(&reader, &manifest);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include <base/hash.h>
+#include <backup/key.h>
 #include <backup/name.h>
 #include <backup/places.h>
 
@@ -29,6 +30,8 @@ struct bk__manifest {
     int64_t pages; /* 0 with page_size 0: the store has none */
     int page_size;
     struct bk__form form;
+    enum bk__key_mode encryption; /* none exactly when the form is not encrypted */
+    char key_id[BK__KEY_ID];      /* "" without encryption */
     bool verified;
     int64_t verified_ms;
     char sha256[BK__SHA256_HEX];         /* of the database image */

@@ -31,6 +31,8 @@ static const struct bk__field create_result[] = {
     {"sha256", "text", "", "", "SHA-256 of the database inside."},
     {"archive_sha256", "text", "", "", "SHA-256 of the archive."},
     {"compression", "text", "", "gzip|none", "How the archive is packed."},
+    {"encryption", "text", "", "none|key|recipient", "How the archive is encrypted."},
+    {"key_id", "text", "", "", "With which key, where it is."},
     {"tables", "object", "", "", "Rows of each table, by name."},
     {"note", "text", "", "", "The note, where one was given."},
     {"verified", "bool", "", "", "Always true: what cannot be read back is no backup."},
@@ -55,6 +57,8 @@ static const struct bk__field list_result[] = {
     {"backups[].bytes", "int", "", "", "Size of the archive."},
     {"backups[].database_bytes", "int", "", "", "Size of the database inside."},
     {"backups[].compression", "text", "", "gzip|none", "How it is packed."},
+    {"backups[].encryption", "text", "", "none|key|recipient", "How it is encrypted."},
+    {"backups[].key_id", "text", "", "", "With which key, where it is."},
     {"backups[].sha256", "text", "", "", "SHA-256 of the database inside."},
     {"backups[].verified", "bool", "", "", "False once backup.verify found it damaged."},
     {"backups[].verified_at", "text", "", "", "When it was last read back whole."},
@@ -74,6 +78,9 @@ static const struct bk__field verify_result[] = {
     {"backups", "list", "", "", "What was read."},
     {"backups[].name", "text", "", "", "Its name."},
     {"backups[].verified", "bool", "", "", "Whether every byte is as its manifest says."},
+    {"backups[].depth", "text", "", "full|sealed",
+     "sealed: it is encrypted and its key is not here, so only SHA-256 and frames were "
+     "read."},
     {"backups[].error", "text", "", "", "What is wrong, where something is."},
     {"verified", "int", "", "", "How many are good."},
     {"failed", "int", "", "", "How many are not; the job then ends with BK_ECORRUPT."},
@@ -203,6 +210,20 @@ static const struct bk__field extract_result[] = {
      "What belongs to the table and is not there: triggers, ..."},
     {0}};
 
+static const struct bk__field key_arguments[] = {
+    {"to", "text", NULL, "", "A path that does not exist, outside of backup.dir."},
+    {"kind", "text", "shared", "shared|recipient",
+     "shared: one key encrypts and reads; recipient: a pair whose public half encrypts."},
+    {0}};
+
+static const struct bk__field key_result[] = {
+    {"path", "text", "", "", "The new key file's whole path."},
+    {"kind", "text", "", "shared|recipient", "Which kind it is."},
+    {"public", "text?", "", "", "The public half, for the option backup.recipient."},
+    {"key_id", "text", "", "", "Names the key in manifests and errors; no secret."},
+    {"message", "text", "", "", "What to do with it, for people."},
+    {0}};
+
 const struct bk__operation bk__backup_operations[] = {
     {"backup.create",
      "Makes a backup of the database, proves it, and deletes what is too old.", "owner",
@@ -234,4 +255,8 @@ const struct bk__operation bk__backup_operations[] = {
      bk__backup_extract},
     {"backup.apply", "Applies a staged restore.", "internal", BK__LANE_WORK,
      BK__PLACE_STORE, NULL, apply_result, bk__backup_apply},
+    {"backup.key", "Makes a key file for encrypted backups.", "owner", BK__LANE_QUICK,
+     BK__PLACE_HOST, key_arguments, key_result, bk__backup_key},
+    {"backup.keys", "Checks the options of encryption.", "internal", BK__LANE_WORK,
+     BK__PLACE_STORE, NULL, NULL, bk__backup_keys},
     {0}};

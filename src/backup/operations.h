@@ -17,5 +17,7 @@ int bk__backup_status(struct bk__job *job);
 int bk__backup_apply(struct bk__job *job);
 int bk__backup_query(struct bk__job *job);
 int bk__backup_extract(struct bk__job *job);
+int bk__backup_key(struct bk__job *job);
+int bk__backup_keys(struct bk__job *job);
 
 #endif

@@ -96,14 +96,19 @@ struct run {
 
 static int into_database(struct run *run) {
     struct bk__restoring *restoring = &run->restoring;
-    char *image = bk__folder_temp(&run->folder, run->manifest->name, ".image");
+    /* A plain copy of what is encrypted must not lie beside it, whatever the options say now. */
+    int rc = run->manifest->form.encrypted ? bk__folder_hide(run->job, &run->folder) : 0;
+    if (rc != 0) {
+        return rc;
+    }
+    char *image = bk__folder_scratch(&run->folder, run->manifest->name, ".image");
     if (image == NULL) {
         return BK_ENOMEM;
     }
     restoring->name = run->manifest->name;
     restoring->image = image;
     restoring->may_replace = strcmp(run->mode, "live") != 0;
-    int rc = bk__extract_new(run->job, run->dir, run->manifest, image);
+    rc = bk__extract_new(run->job, run->dir, run->manifest, image);
     if (rc == 0) {
         rc = bk__restore_image(run->job, &run->folder, restoring);
     }

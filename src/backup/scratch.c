@@ -1,6 +1,6 @@
 /*
  * state.dir/scratch: made, locked, emptied. Nothing that anybody needs later is in it.
- * Not where backups are made: folder.c. Called by look.c and the foreign backups.
+ * Called by look.c, the foreign backups, and folder.c for what is or becomes encrypted.
  */
 #include <backup/scratch.h>
 
@@ -78,6 +78,21 @@ int bk__scratch_open(struct bk__job *job, struct bk__scratch *ret) {
     empty(path);
     *ret = (struct bk__scratch){.path = path, .lock_fd = fd};
     return 0;
+}
+
+/* Whoever holds the lock is at work there and empties it; without a lock nobody ever was. */
+void bk__scratch_sweep(struct bk__job *job) {
+    char *lock = bk__file_join(state_dir(job), LOCK);
+    char *path = bk__file_join(state_dir(job), FOLDER);
+    if (lock != NULL && path != NULL && bk__file_exists(lock)) {
+        int fd = bk__file_lock(lock, 0, NULL);
+        if (fd >= 0) {
+            empty(path);
+            bk__file_close(fd);
+        }
+    }
+    free(lock);
+    free(path);
 }
 
 void bk__scratch_close(struct bk__scratch *scratch) {

@@ -1,6 +1,6 @@
 /*
  * A folder for files that live as long as one operation, in state.dir: what is unpacked to be looked
- * into. Not backup.dir's temporary files: folder.h. query.c, extract and the foreign backups use it.
+ * into, or sealed. Not backup.dir's temporary files: folder.h, which uses it as query.c and others do.
  */
 #ifndef BK_BACKUP_SCRATCH_H
 #define BK_BACKUP_SCRATCH_H
@@ -17,6 +17,7 @@ struct bk__scratch {
 int bk__scratch_open(struct bk__job *job, struct bk__scratch *ret);
 /* Empties it again and lets go; {0} and a closed one are fine. */
 void bk__scratch_close(struct bk__scratch *scratch);
+void bk__scratch_sweep(struct bk__job *job); /* removes what a killed run left there */
 
 /* A path in it; the caller frees it. NULL: out of memory, text set. */
 char *bk__scratch_file(const struct bk__scratch *scratch, const char *name);

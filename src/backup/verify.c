@@ -67,12 +67,13 @@ static int replace_sheet(const struct bk__folder *folder,
 
 /* The outcome is kept in the manifest; when that cannot be written, the check still counts. */
 static void note_outcome(struct check *check, struct bk__manifest *manifest,
-                         const char *error) {
+                         const char *error, bool shut) {
     struct bk__folder folder = {.lock_fd = -1};
     free(manifest->error);
     manifest->error = error == NULL ? NULL : strdup(error);
     manifest->verified = error == NULL;
-    if (manifest->verified) {
+    if (manifest->verified &&
+        !shut) { /* the whole was read: "verified_at" means no less */
         manifest->verified_ms = bk__job_wall(check->job);
     }
     int rc = bk__folder_open(check->job, &folder);
@@ -86,10 +87,12 @@ static void note_outcome(struct check *check, struct bk__manifest *manifest,
     bk__folder_close(&folder);
 }
 
-static bool add_entry(struct check *check, const char *name, const char *error) {
+static bool add_entry(struct check *check, const char *name, const char *error,
+                      bool shut) {
     struct json_object *entry = bk__json_object();
     bool ok = entry != NULL && bk__json_add_text(entry, "name", name) &&
               bk__json_add_bool(entry, "verified", error == NULL) &&
+              bk__json_add_text(entry, "depth", shut ? "sealed" : "full") &&
               (error == NULL || bk__json_add_text(entry, "error", error));
     if (!ok) {
         json_object_put(entry);
@@ -98,36 +101,40 @@ static bool add_entry(struct check *check, const char *name, const char *error) 
     return bk__json_append(check->list, entry);
 }
 
-static int count_one(struct check *check, const char *name, const char *error) {
+static int count_one(struct check *check, const char *name, const char *error,
+                     bool shut) {
     if (error == NULL) {
         check->verified++;
-        bk__job_log(check->job, "info", "Backup verified: %s", name);
+        bk__job_log(check->job, "info", "Backup verified%s: %s",
+                    shut ? " without its key (SHA-256 and frames)" : "", name);
     } else {
         bk__job_log(check->job, "error", "%s", error);
         if (check->failed++ < TOLD) {
             bk__buf_printf(&check->why, "%s%s", check->failed > 1 ? " " : "", error);
         }
     }
-    return add_entry(check, name, error) ? 0 : bk__fail_memory();
+    return add_entry(check, name, error, shut) ? 0 : bk__fail_memory();
 }
 
 static int check_one(struct check *check, struct bk__manifest *manifest) {
-    const struct bk__archive_sink sink = {.phase = "verify", .out_fd = -1};
+    const struct bk__archive_sink sink = {
+        .phase = "verify", .out_fd = -1, .may_be_shut = true};
     char *path = bk__file_join(check->dir, manifest->name);
     if (path == NULL) {
         return bk__fail_memory();
     }
     int rc = bk__archive_check(check->job, path, manifest, sink);
     free(path);
-    if (rc != 0 && rc != BK_ECORRUPT) {
+    if (rc < 0 && rc != BK_ECORRUPT) {
         return rc;
     }
-    char *error = rc == 0 ? NULL : strdup(bk__error_text());
-    if (rc != 0 && error == NULL) {
+    char *error = rc >= 0 ? NULL : strdup(bk__error_text());
+    if (rc < 0 && error == NULL) {
         return bk__fail_memory();
     }
-    note_outcome(check, manifest, error);
-    rc = count_one(check, manifest->name, error);
+    bool shut = rc == 1;
+    note_outcome(check, manifest, error, shut);
+    rc = count_one(check, manifest->name, error, shut);
     free(error);
     return rc;
 }
@@ -136,7 +143,7 @@ static int check_broken(struct check *check, const struct bk__broken *broken) {
     char error[BK__NAME_SIZE + 256];
     snprintf(error, sizeof error, "Backup %s cannot be used: %s.", broken->name,
              broken->why);
-    return count_one(check, broken->name, error);
+    return count_one(check, broken->name, error, false);
 }
 
 static int check_chosen(struct check *check, struct bk__catalogue *catalogue) {

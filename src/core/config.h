@@ -78,6 +78,13 @@ enum bk__option_type {
       87600, "", "BACKUP_REHEARSE_HOURS",                                                \
       "Hours between rehearsals: the newest backup is restored, checked and thrown "     \
       "away; 0: none.")                                                                  \
+    O(BACKUP_KEY_FILE, "backup.key.file", BK__PATH, "", "", 0, 0, "", "BACKUP_KEY_FILE", \
+      "A key file made by backup.key: with it backups are encrypted and read; empty: "   \
+      "neither.")                                                                        \
+    O(BACKUP_RECIPIENT, "backup.recipient", BK__TEXT, "", "", 0, 0, "",                  \
+      "BACKUP_RECIPIENT",                                                                \
+      "A public key from backup.key: backups are encrypted for it and cannot be read "   \
+      "here.")                                                                           \
     O(BACKUP_ON_SHUTDOWN, "backup.on.shutdown", BK__BOOL, "", "true", 0, 0, "",          \
       "BACKUP_ON_SHUTDOWN", "Whether bk_shutdown() makes a last backup.")                \
     O(BACKUP_LOCK_WAIT, "backup.lock.wait", BK__INT, "ms", "60000", 0, 3600000, "",      \

@@ -67,6 +67,15 @@ export interface Options {
      * 0: none.
      */
     backup_rehearse_every?: number;
+    /**
+     * A key file made by backup.key: with it backups are encrypted and read; empty:
+     * neither.
+     */
+    backup_key_file?: string;
+    /**
+     * A public key from backup.key: backups are encrypted for it and cannot be read here.
+     */
+    backup_recipient?: string;
     /** Whether bk_shutdown() makes a last backup. */
     backup_on_shutdown?: boolean;
     /** How long to wait for another process that holds the folder. */
@@ -148,6 +157,10 @@ export interface BackupCreateResult {
     archive_sha256: string;
     /** How the archive is packed. */
     compression: "gzip" | "none";
+    /** How the archive is encrypted. */
+    encryption: "none" | "key" | "recipient";
+    /** With which key, where it is. */
+    key_id: string;
     /** Rows of each table, by name. */
     tables: Record<string, unknown>;
     /** The note, where one was given. */
@@ -189,6 +202,10 @@ export interface BackupListResultBackups {
     database_bytes: number;
     /** How it is packed. */
     compression: "gzip" | "none";
+    /** How it is encrypted. */
+    encryption: "none" | "key" | "recipient";
+    /** With which key, where it is. */
+    key_id: string;
     /** SHA-256 of the database inside. */
     sha256: string;
     /** False once backup.verify found it damaged. */
@@ -226,6 +243,11 @@ export interface BackupVerifyResultBackups {
     name: string;
     /** Whether every byte is as its manifest says. */
     verified: boolean;
+    /**
+     * sealed: it is encrypted and its key is not here, so only SHA-256 and frames were
+     * read.
+     */
+    depth: "full" | "sealed";
     /** What is wrong, where something is. */
     error: string;
 }
@@ -438,6 +460,29 @@ export interface BackupExtractResult {
     indexes: Record<string, unknown>[];
     /** What belongs to the table and is not there: triggers, ... */
     left_out: Record<string, unknown>[];
+}
+
+export interface BackupKeyArgs {
+    /** A path that does not exist, outside of backup.dir. */
+    to: string;
+    /**
+     * shared: one key encrypts and reads; recipient: a pair whose public half encrypts.
+     */
+    kind?: "shared" | "recipient";
+}
+
+/** What backup.key answers. */
+export interface BackupKeyResult {
+    /** The new key file's whole path. */
+    path: string;
+    /** Which kind it is. */
+    kind: "shared" | "recipient";
+    /** The public half, for the option backup.recipient. */
+    public: string | null;
+    /** Names the key in manifests and errors; no secret. */
+    key_id: string;
+    /** What to do with it, for people. */
+    message: string;
 }
 
 export interface MigratePlanArgs {
@@ -835,6 +880,11 @@ export class Backup {
      */
     extract(args: BackupExtractArgs): Job<BackupExtractResult> {
         return this.keeper.run("backup.extract", { ...args });
+    }
+
+    /** Makes a key file for encrypted backups. */
+    key(args: BackupKeyArgs): Job<BackupKeyResult> {
+        return this.keeper.run("backup.key", { ...args });
     }
 }
 

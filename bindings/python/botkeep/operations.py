@@ -47,6 +47,8 @@ class Options(TypedDict, total=False):
     backup_keep_monthly: int
     backup_compress: Literal["auto", "gzip", "none"]
     backup_rehearse_every: float
+    backup_key_file: Union[str, "os.PathLike[str]"]
+    backup_recipient: str
     backup_on_shutdown: bool
     backup_lock_wait: int
     snapshot_limit: int
@@ -83,6 +85,8 @@ class BackupCreateResult(TypedDict):
     sha256: str
     archive_sha256: str
     compression: Literal["gzip", "none"]
+    encryption: Literal["none", "key", "recipient"]
+    key_id: str
     tables: Dict[str, Any]
     note: str
     verified: bool
@@ -103,6 +107,8 @@ class BackupListResultBackups(TypedDict):
     bytes: int
     database_bytes: int
     compression: Literal["gzip", "none"]
+    encryption: Literal["none", "key", "recipient"]
+    key_id: str
     sha256: str
     verified: bool
     verified_at: str
@@ -124,6 +130,7 @@ class BackupVerifyResultBackups(TypedDict):
 
     name: str
     verified: bool
+    depth: Literal["full", "sealed"]
     error: str
 
 
@@ -231,6 +238,16 @@ class BackupExtractResult(TypedDict):
     columns: List[Dict[str, Any]]
     indexes: List[Dict[str, Any]]
     left_out: List[Dict[str, Any]]
+
+
+class BackupKeyResult(TypedDict):
+    """What backup.key answers."""
+
+    path: str
+    kind: Literal["shared", "recipient"]
+    public: Optional[str]
+    key_id: str
+    message: str
 
 
 class MigratePlanResultPending(TypedDict):
@@ -611,6 +628,19 @@ class Backup(Namespace):
             "query": query,
             "timeout_ms": timeout_ms,
         })
+
+    def key(
+        self,
+        *,
+        to: str,
+        kind: Optional[Literal["shared", "recipient"]] = None,
+    ) -> Job[BackupKeyResult]:
+        """Makes a key file for encrypted backups.
+
+        to: A path that does not exist, outside of backup.dir.
+        kind: shared: one key encrypts and reads; recipient: a pair whose public half encrypts.
+        """
+        return self._run("backup.key", {"to": to, "kind": kind})
 
 
 class Migrate(Namespace):

@@ -15,10 +15,15 @@ struct json_object;
 struct bk__store;
 
 /* A store's whole state at one instant, as a file of its own (for SQLite: a database file). */
+#define BK__FINGERPRINT_SIZE 320
+
 struct bk__image {
     int64_t bytes;
     int64_t pages;
     int page_size;
+    /* What driver->fingerprint says for as long as the store holds this very state; "": that
+       cannot be told. */
+    char fingerprint[BK__FINGERPRINT_SIZE];
 };
 
 /* Where a statement of a script failed. */
@@ -60,6 +65,11 @@ struct bk__store_driver {
     /* Reads a page and reports: {path, bytes, wal_bytes, page_size, pages, journal_mode,
        schema_version, same_file, tables, response_ms}. */
     int (*probe)(struct bk__store *store, struct json_object *ret_report);
+
+    /* A short text that is the same only while the committed state is the same, without reading all
+       of it; "" when the store cannot tell. To be compared with an image's fingerprint, not with
+       an earlier one of its own. NULL: the driver has none. */
+    int (*fingerprint)(struct bk__store *store, char ret[BK__FINGERPRINT_SIZE]);
 
     /* The whole state under one read transaction into a new file at path (0600, not fsynced). */
     int (*snapshot)(struct bk__store *store, const char *path, struct bk__image *ret);

@@ -198,6 +198,7 @@ const struct bk__store_driver bk__sqlite_driver = {
     .open = bk__sqlite_open,
     .close = bk__sqlite_close,
     .probe = bk__sqlite_probe,
+    .fingerprint = bk__sqlite_fingerprint,
     .snapshot = bk__sqlite_snapshot,
     .restore = bk__sqlite_restore,
     .begin = bk__sqlite_begin,

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <store/store.h>
 
 /* ---- vfs.c: how our connections read files ---------------------------------------------- */
@@ -123,6 +124,7 @@ int bk__sqlite_open(struct bk__store **ret, struct bk__job *job, const char *dat
                     bool create);
 void bk__sqlite_close(struct bk__store *store);
 int bk__sqlite_probe(struct bk__store *store, struct json_object *ret_report);
+int bk__sqlite_fingerprint(struct bk__store *store, char ret[BK__FINGERPRINT_SIZE]);
 int bk__sqlite_snapshot(struct bk__store *store, const char *path, struct bk__image *ret);
 int bk__sqlite_restore(struct bk__store *store, const char *image_path, char **ret_kept);
 int bk__sqlite_begin(struct bk__store *store);
@@ -169,6 +171,14 @@ void bk__reading_close(struct bk__reading *reading);
 int bk__reading_prepare(struct bk__reading *reading, const char *sql, sqlite3_stmt **ret);
 /* The error for a code that a statement gave. */
 int bk__reading_fail(struct bk__reading *reading, int rc);
+
+/* ---- fingerprint.c: what identifies a state -------------------------------------------------- */
+
+/* One look inside an open read transaction; "" when it cannot be told. settled: nothing was written
+   so recently that a further write could hide behind it. */
+void bk__sqlite_look(struct bk__sqlite *sqlite, char ret[BK__FINGERPRINT_SIZE],
+                     bool *ret_settled);
+bool bk__sqlite_settled(const struct stat *file, int64_t now_ns);
 
 /* ---- keys.c: foreign keys around a migration ------------------------------------------------ */
 

@@ -87,6 +87,34 @@ static int hold(struct bk__sqlite *sqlite, struct bk__image *ret) {
     return 0;
 }
 
+/*
+ * The same, and which state it is. Two looks, one in a transaction that ends before the snapshot's
+ * begins: in WAL mode somebody may commit between the beginning of a transaction and a look in it,
+ * and the look would be at a newer state than the snapshot. Where both are the same, nobody did.
+ */
+static int hold_known(struct bk__sqlite *sqlite, struct bk__image *ret) {
+    char before[BK__FINGERPRINT_SIZE];
+    bool settled;
+    int code = hold(sqlite, ret);
+
+    if (code != 0) {
+        return code;
+    }
+    bk__sqlite_look(sqlite, before, &settled);
+    if (!settled) {
+        return 0;
+    }
+    bk__link_exec(&sqlite->link, "ROLLBACK");
+    code = hold(sqlite, ret);
+    if (code == 0) {
+        bk__sqlite_look(sqlite, ret->fingerprint, &settled);
+    }
+    if (!settled || strcmp(before, ret->fingerprint) != 0) {
+        ret->fingerprint[0] = '\0';
+    }
+    return code;
+}
+
 static int copy_into(struct bk__sqlite *sqlite, struct bk__link *target,
                      const struct bk__image *image) {
     struct bk__reader reader = {.job = sqlite->link.job};
@@ -140,7 +168,7 @@ int bk__sqlite_snapshot(struct bk__store *store, const char *path,
     bool existed = bk__file_exists(path);
     int code;
 
-    code = hold(sqlite, &image);
+    code = hold_known(sqlite, &image);
     if (code == 0) {
         code = bk__link_open(&target, sqlite->link.job, path, BK__LINK_TARGET);
     }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <base/json.h>
+#include <base/stamp.h>
 #include <core/config.h>
 #include <core/error.h>
 #include <core/job.h>
@@ -19,6 +20,7 @@
 #include <backup/manifest.h>
 #include <backup/prune.h>
 #include <backup/record.h>
+#include <backup/unchanged.h>
 
 /* Moves every member of the shown manifest into the job's result. */
 static bool copy_members(struct json_object *from, struct json_object *to) {
@@ -61,31 +63,81 @@ static int fill_result(struct bk__job *job, const struct bk__folder *folder,
     return ok ? 0 : bk__fail_memory();
 }
 
+/* One run in the locked folder. */
+struct run {
+    struct bk__job *job;
+    const struct bk__folder *folder;
+    struct bk__make request;
+    struct bk__unchanged unchanged;
+    struct bk__manifest manifest; /* of the backup that holds the database now */
+};
+
+static int make(struct run *run, struct bk__store *store) {
+    struct bk__unchanged *unchanged = &run->unchanged;
+    bool skips = bk__unchanged_skips(run->request.kind);
+    if (skips && bk__unchanged_by_fingerprint(unchanged, store)) {
+        return BK__MAKE_SAME;
+    }
+    run->request.same = skips && unchanged->known ? &unchanged->manifest : NULL;
+    run->request.ret_fingerprint = unchanged->now.fingerprint;
+    return bk__make_backup(run->job, run->folder, store, &run->request, &run->manifest);
+}
+
+static int tell_made(struct run *run) {
+    struct bk__job *job = run->job;
+    const struct bk__manifest *manifest = &run->manifest;
+    bk__record_success(job, manifest, &run->unchanged.now);
+    bk__job_log(job, "info", "Backup created: %s (%.1f MB)", manifest->name,
+                (double)manifest->bytes / 1048576);
+    struct json_object *deleted = bk__prune_after(job, run->folder, manifest->name);
+    int rc = fill_result(job, run->folder, manifest, deleted);
+    json_object_put(deleted);
+    return rc != 0 || bk__json_add_bool(bk__job_result(job), "unchanged", false)
+               ? rc
+               : bk__fail_memory();
+}
+
+/* Success too: the database is as safe as a new backup would make it. */
+static int tell_unchanged(struct run *run) {
+    char since[BK__STAMP_SIZE];
+    struct bk__job *job = run->job;
+    run->manifest = run->unchanged.manifest;
+    run->unchanged.manifest = (struct bk__manifest){0};
+    bk__record_unchanged(job, &run->manifest, &run->unchanged.now, run->request.kind);
+    bk__job_log(job, "info", "No backup needed: %s holds all of the database",
+                run->manifest.name);
+    bk__stamp_iso(run->manifest.created_ms, since);
+    int rc = fill_result(job, run->folder, &run->manifest, NULL);
+    bool ok = bk__json_add_bool(bk__job_result(job), "unchanged", true) &&
+              bk__json_add_text(bk__job_result(job), "unchanged_since", since);
+    return rc != 0 || ok ? rc : bk__fail_memory();
+}
+
 static int create_in(struct bk__job *job, const struct bk__folder *folder) {
     struct bk__store *store = NULL;
-    struct bk__manifest manifest = {0};
     const char *compress = bk__job_text(job, "compress");
-    struct bk__make request = {.kind = bk__job_text(job, "kind"),
-                               .note = bk__job_text(job, "note"),
-                               .compress = compress};
+    struct run run = {.job = job,
+                      .folder = folder,
+                      .request = {.kind = bk__job_text(job, "kind"),
+                                  .note = bk__job_text(job, "note"),
+                                  .compress = compress}};
     if (compress == NULL) {
-        request.compress = bk__config_text(bk__job_config(job), BK__OPT_BACKUP_COMPRESS);
+        run.request.compress =
+            bk__config_text(bk__job_config(job), BK__OPT_BACKUP_COMPRESS);
     }
+    bk__unchanged_load(job, folder->path, &run.request, &run.unchanged);
     int rc = bk__store_open(&store, job, false);
     if (rc == 0) {
-        rc = bk__make_backup(job, folder, store, &request, &manifest);
+        rc = make(&run, store);
     }
     bk__store_close(store);
-    if (rc != 0) {
-        return rc;
+    if (rc == 0) {
+        rc = tell_made(&run);
+    } else if (rc == BK__MAKE_SAME) {
+        rc = tell_unchanged(&run);
     }
-    bk__record_success(job, &manifest);
-    bk__job_log(job, "info", "Backup created: %s (%.1f MB)", manifest.name,
-                (double)manifest.bytes / 1048576);
-    struct json_object *deleted = bk__prune_after(job, folder, manifest.name);
-    rc = fill_result(job, folder, &manifest, deleted);
-    json_object_put(deleted);
-    bk__manifest_clear(&manifest);
+    bk__unchanged_clear(&run.unchanged);
+    bk__manifest_clear(&run.manifest);
     return rc;
 }
 

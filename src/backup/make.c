@@ -114,7 +114,27 @@ static int snapshot(struct bk__making *m) {
     m->facts.page_size = image.page_size;
     m->facts.form.compression = chosen(m->request, image.bytes);
     note_encryption(m);
+    if (m->request->ret_fingerprint != NULL) {
+        memcpy(m->request->ret_fingerprint, image.fingerprint, sizeof image.fingerprint);
+    }
     return 0;
+}
+
+/* Whether the snapshot is what the newest backup holds: BK__MAKE_SAME, 0, or an error. What the
+   fingerprint could not tell, as after a checkpoint, the bytes do. */
+static int compare_state(struct bk__making *m) {
+    const struct bk__manifest *same = m->request->same;
+    struct bk__archive_facts found = {0};
+    const struct bk__form plain = {.compression = BK__PLAIN};
+    const struct bk__archive_sink sink = {.phase = "compare",
+                                          .what = m->scratch,
+                                          .out_fd = -1,
+                                          .database_bytes = m->facts.database_bytes};
+    if (same == NULL || same->database_bytes != m->facts.database_bytes) {
+        return 0;
+    }
+    int rc = bk__archive_read(m->job, m->scratch, &plain, &sink, &found);
+    return rc == 0 && strcmp(found.sha256, same->sha256) == 0 ? BK__MAKE_SAME : rc;
 }
 
 static bool is_taken(const char *stem, char *const *names, size_t count) {
@@ -455,6 +475,9 @@ int bk__make_backup(struct bk__job *job, const struct bk__folder *folder,
                     struct bk__manifest *ret) {
     struct bk__making *m = NULL;
     int rc = bk__make_begin(job, folder, store, request, &m);
+    if (rc == 0) {
+        rc = compare_state(m);
+    }
     if (rc == 0) {
         rc = bk__make_pack(m);
     }

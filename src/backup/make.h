@@ -17,10 +17,15 @@ struct bk__make {
     const char *note;     /* NULL: none */
     const char *compress; /* "auto" "gzip" "none" */
     const char *stem;     /* the name's beginning; NULL: chosen by kind and time */
+    /* A backup beside which an equal state is not saved again; NULL: none. */
+    const struct bk__manifest *same;
+    char *ret_fingerprint; /* BK__FINGERPRINT_SIZE: of the snapshot; NULL: not asked */
 };
 
+#define BK__MAKE_SAME 1 /* the store holds what request->same does: nothing was made */
+
 /* Snapshot, proof, compression, reading back, publishing. *ret is to be cleared. On any error
-   nothing of it is left. */
+   nothing of it is left, nor on BK__MAKE_SAME. */
 int bk__make_backup(struct bk__job *job, const struct bk__folder *folder,
                     struct bk__store *store, const struct bk__make *request,
                     struct bk__manifest *ret);

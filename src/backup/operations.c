@@ -41,6 +41,9 @@ static const struct bk__field create_result[] = {
     {"verify_ms", "int", "", "", "How long packing, proving and reading back took."},
     {"total_ms", "int", "", "", "From the beginning to the manifest."},
     {"pruned", "list", "", "", "Names of old backups that retention deleted."},
+    {"unchanged", "bool", "", "",
+     "True when none was needed: the one told of holds all of the database."},
+    {"unchanged_since", "text", "", "", "When its snapshot began, where unchanged."},
     {0}};
 
 static const struct bk__field list_arguments[] = {
@@ -151,6 +154,9 @@ static const struct bk__field status_result[] = {
      "Until when the data is known to be in a backup that was read back whole."},
     {"last_failure", "object?", "", "",
      "When and why one last failed: at, code, message."},
+    {"last_checked_at", "text?", "", "",
+     "When it was last seen that nothing had changed since the newest backup."},
+    {"unchanged_since", "text?", "", "", "Since when, as that check found."},
     {"rehearsal", "object?", "", "",
      "How the last rehearsal of a restore went: at, name, ok, ms, error."},
     {"metrics", "object", "", "",

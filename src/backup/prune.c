@@ -19,6 +19,7 @@
 #include <backup/catalogue.h>
 #include <backup/folder.h>
 #include <backup/operations.h>
+#include <backup/record.h>
 #include <backup/retention.h>
 
 int bk__prune_remove(const char *dir, const char *name) {
@@ -92,7 +93,8 @@ static int remove_marked(const char *dir, const struct bk__catalogue *catalogue,
     return rc;
 }
 
-static struct bk__retain *list_items(const struct bk__catalogue *catalogue) {
+static struct bk__retain *list_items(const struct bk__catalogue *catalogue,
+                                     const char *pinned) {
     struct bk__retain *items = calloc(catalogue->count + 1, sizeof *items);
     for (size_t i = 0; items != NULL && i < catalogue->count; i++) {
         const struct bk__manifest *from = &catalogue->items[i];
@@ -101,6 +103,7 @@ static struct bk__retain *list_items(const struct bk__catalogue *catalogue) {
         items[i].sequence = from->sequence;
         items[i].created_ms = from->created_ms;
         items[i].verified = from->verified;
+        items[i].pinned = strcmp(from->name, pinned) == 0;
     }
     return items;
 }
@@ -111,7 +114,7 @@ int bk__prune_folder(const char *dir, struct bk__prune *prune) {
     if (rc != 0) {
         return rc;
     }
-    struct bk__retain *items = list_items(&catalogue);
+    struct bk__retain *items = list_items(&catalogue, prune->pinned);
     prune->deleted = bk__json_list();
     prune->kept_because = bk__json_list();
     prune->kept = 0;
@@ -163,6 +166,7 @@ static struct json_object *take_deleted(struct bk__prune *prune) {
 struct json_object *bk__prune_after(struct bk__job *job, const struct bk__folder *folder,
                                     const char *spare) {
     struct bk__prune prune = {0};
+    bk__record_pinned(job, prune.pinned);
     int rc = load_rules(job, &prune.rules);
     prune.rules.spare = spare;
     if (rc == 0) {
@@ -241,6 +245,7 @@ int bk__backup_prune(struct bk__job *job) {
     const char *dir = bk__config_text(bk__job_config(job), BK__OPT_BACKUP_DIR);
     struct bk__prune prune = {.dry_run = bk__job_bool(job, "dry_run", false)};
     struct bk__folder folder = {.lock_fd = -1};
+    bk__record_pinned(job, prune.pinned);
     int rc = take_rules(job, &prune.rules);
     if (rc == 0 && !prune.dry_run && has_folder(job)) {
         rc = bk__folder_open(job, &folder);

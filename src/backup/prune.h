@@ -16,6 +16,7 @@ struct json_object;
 
 struct bk__prune {
     struct bk__rules rules;
+    char pinned[BK__NAME_SIZE]; /* another name that stays in any case; "": none */
     bool dry_run;
     /* out */
     struct json_object *deleted;      /* a list of {name, bytes, reason}; the caller's */

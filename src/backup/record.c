@@ -7,6 +7,7 @@
 #include <backup/record.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,8 +18,11 @@
 #include <core/job.h>
 #include <os/file.h>
 #include <backup/manifest.h>
+#include <backup/unchanged.h>
 
 #define RECORD_LIMIT 65536
+/* Restored when a migration was killed half way, however long ago that was. */
+#define PINNED "pre_migration"
 
 static char *record_path(struct bk__job *job) {
     const char *dir = bk__config_text(bk__job_config(job), BK__OPT_STATE_DIR);
@@ -103,19 +107,62 @@ static void tell_and_save(struct bk__job *job, struct json_object *record,
 
 /* ---- how it ended ------------------------------------------------------------------------- */
 
-void bk__record_success(struct bk__job *job, const struct bk__manifest *manifest) {
+/* Adds the member, or takes it away when there is no state. */
+static bool put_state(struct json_object *record, const struct bk__manifest *manifest,
+                      const struct bk__state *state) {
+    json_object_object_del(record, BK__RECORD_STATE);
+    if (state == NULL) {
+        return true;
+    }
+    struct json_object *to = bk__json_object();
+    bool complete = to != NULL && bk__json_add_text(to, "name", manifest->name) &&
+                    bk__json_add_text(to, "sha256", manifest->sha256) &&
+                    bk__json_add_text(to, "settings", state->settings) &&
+                    bk__json_add_text(to, "fingerprint", state->fingerprint);
+    return bk__json_put(record, BK__RECORD_STATE, to) && complete;
+}
+
+void bk__record_success(struct bk__job *job, const struct bk__manifest *manifest,
+                        const struct bk__state *state) {
     char stamp[BK__STAMP_SIZE];
     bk__stamp_iso(manifest->created_ms, stamp);
     struct json_object *record = bk__record_load(job);
     if (record == NULL) {
         return;
     }
-    bool complete = bk__json_add_text(record, "last_success_at", stamp) &&
+    json_object_object_del(record, "last_checked_at");
+    if (strcmp(manifest->kind, PINNED) == 0) {
+        json_object_object_del(record, PINNED);
+    }
+    bool complete = put_state(record, manifest, state) &&
+                    bk__json_add_text(record, "last_success_at", stamp) &&
                     bk__json_add_text(record, "last_success_name", manifest->name) &&
                     bk__json_add_int(record, "last_ms", manifest->total_ms) &&
                     bk__json_add_int(record, "last_bytes", manifest->bytes) &&
                     count(record, "total");
     tell_and_save(job, record, complete);
+}
+
+void bk__record_unchanged(struct bk__job *job, const struct bk__manifest *manifest,
+                          const struct bk__state *state, const char *kind) {
+    char stamp[BK__STAMP_SIZE];
+    bk__stamp_iso(bk__job_wall(job), stamp);
+    struct json_object *record = bk__record_load(job);
+    if (record == NULL) {
+        return;
+    }
+    bool complete = bk__json_add_text(record, "last_checked_at", stamp) &&
+                    put_state(record, manifest, state);
+    if (strcmp(kind, PINNED) == 0) {
+        complete = bk__json_add_text(record, PINNED, manifest->name) && complete;
+    }
+    save(job, record, complete);
+}
+
+void bk__record_pinned(struct bk__job *job, char ret_name[BK__NAME_SIZE]) {
+    struct json_object *record = bk__record_load(job);
+    snprintf(ret_name, BK__NAME_SIZE, "%s", bk__json_text(record, PINNED, ""));
+    json_object_put(record);
 }
 
 void bk__record_failure(struct bk__job *job, int code, const char *message) {

@@ -5,9 +5,15 @@
 #ifndef BK_BACKUP_RECORD_H
 #define BK_BACKUP_RECORD_H
 
+#include <backup/name.h>
+
 struct bk__job;
 struct bk__manifest;
+struct bk__state;
 struct json_object;
+
+/* A member of the record: {name, sha256, settings, fingerprint} of what the newest backup was made. */
+#define BK__RECORD_STATE "state"
 
 /* The record as it stands; an empty object where there is none or it is broken. NULL: ENOMEM,
    with the text set. */
@@ -15,11 +21,20 @@ struct json_object *bk__record_load(struct bk__job *job);
 
 /* Note how a run of backup.create ended. Nothing fails because of it: what cannot be saved is
    told in the log. */
-void bk__record_success(struct bk__job *job, const struct bk__manifest *manifest);
+void bk__record_success(struct bk__job *job, const struct bk__manifest *manifest,
+                        const struct bk__state *state); /* NULL: not known */
+/* Nothing was made, because the manifest's backup still holds all of the database. kind: the one
+   that was asked for. */
+void bk__record_unchanged(struct bk__job *job, const struct bk__manifest *manifest,
+                          const struct bk__state *state, const char *kind);
 void bk__record_failure(struct bk__job *job, int code, const char *message);
 
 /* Note how a rehearsal ended: {at, name, ok, ms, error?}, which is taken. */
 void bk__record_rehearsal(struct bk__job *job, struct json_object *rehearsal);
+
+/* The backup that stands for the last one before migrations, "" when that is one of its own kind:
+   retention spares it. */
+void bk__record_pinned(struct bk__job *job, char ret_name[BK__NAME_SIZE]);
 
 /* The counts and sizes of a record as the event "metrics" tells them. NULL: out of memory. */
 struct json_object *bk__record_metrics(struct json_object *record);

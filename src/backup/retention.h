@@ -35,6 +35,7 @@ struct bk__retain {
     int64_t sequence;
     int64_t created_ms;
     bool verified;
+    bool pinned; /* it stays in any case */
     /* out */
     bool drop;
     unsigned

@@ -171,17 +171,19 @@ static bool add_record(struct json_object *result, struct json_object *record,
 static bool add_verified(struct json_object *result, struct json_object *record,
                          const struct bk__catalogue *catalogue) {
     const struct bk__manifest *newest = NULL;
-    int64_t success_ms = 0;
+    int64_t checked_ms = 0;
     for (size_t i = 0; newest == NULL && i < catalogue->count; i++) {
         newest = catalogue->items[i].verified ? &catalogue->items[i] : NULL;
     }
     int64_t at = newest == NULL ? 0 : newest->created_ms;
-    if (newest != NULL &&
-        strcmp(bk__json_text(record, "last_success_name", ""), newest->name) == 0 &&
-        bk__stamp_parse(bk__json_text(record, "last_success_at", ""), &success_ms)) {
-        at = success_ms;
-    }
-    return add_stamp(result, "last_verified_at", newest != NULL, at);
+    struct json_object *state = bk__json_member(record, BK__RECORD_STATE);
+    const char *checked = bk__json_text(record, "last_checked_at", NULL);
+    bool same = newest != NULL && checked != NULL && state != NULL &&
+                strcmp(bk__json_text(state, "name", ""), newest->name) == 0 &&
+                bk__stamp_parse(checked, &checked_ms);
+    return add_stamp(result, "unchanged_since", same, at) &&
+           bk__json_add_text(result, "last_checked_at", checked) &&
+           add_stamp(result, "last_verified_at", newest != NULL, same ? checked_ms : at);
 }
 
 /* Free bytes where the folder is, or will be made; null where nothing can be asked. */

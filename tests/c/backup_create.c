@@ -75,10 +75,10 @@ static void test_backup_create__many_in_one_second_have_their_own_names(void **s
     (void)state;
     box_database_with(ROWS_SMALL);
     for (int i = 0; i < 6; i++) {
-        box_create("{\"kind\":\"startup\"}");
+        box_create(NULL);
         box_assert_number("result.sequence", i + 1);
     }
-    box_call("backup.list", "{\"kind\":\"startup\"}");
+    box_call("backup.list", "{\"kind\":\"manual\"}");
     box_assert_number("result.total", 6);
     box_assert_number("result.backups[0].sequence", 6);
     box_assert_only(6);

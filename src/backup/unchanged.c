@@ -1,0 +1,104 @@
+/*
+ * Telling that nothing changed since the newest verified backup: it is whole in the folder, was made of
+ * the same database with the same settings, and the store's fingerprint is the one noted with it.
+ * Not the comparison of whole states: make.c does that after a snapshot. create.c calls it.
+ */
+#include <backup/unchanged.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <base/buf.h>
+#include <base/json.h>
+#include <core/config.h>
+#include <core/job.h>
+#include <backup/catalogue.h>
+#include <backup/make.h>
+#include <backup/record.h>
+
+/* Another value of one of these means another backup, whatever is in the database. */
+static const enum bk__option deciding[] = {BK__OPT_DATABASE};
+
+bool bk__unchanged_skips(const char *kind) {
+    static const char *const kinds[] = {"auto", "startup", "shutdown", "pre_migration"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(kind, kinds[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* As a sum, because a database's URL may hold a password. */
+static bool sum_settings(struct bk__job *job, const struct bk__make *request,
+                         char ret[BK__SHA256_HEX]) {
+    struct bk__buf buf = {0};
+    bk__buf_printf(&buf, "compress=%s\n", request->compress);
+    for (size_t i = 0; i < sizeof deciding / sizeof *deciding; i++) {
+        bk__buf_printf(&buf, "%s=%s\n", bk__option_rows[deciding[i]].name,
+                       bk__config_text(bk__job_config(job), deciding[i]));
+    }
+    char *text = bk__buf_take(&buf);
+    if (text == NULL) {
+        return false;
+    }
+    bk__hash_bytes(text, strlen(text), ret);
+    free(text);
+    return true;
+}
+
+/* The noted backup must be the newest verified one; the catalogue has looked whether its archive is
+   there with its size. */
+static bool take_newest(const char *dir, struct json_object *state,
+                        struct bk__manifest *ret) {
+    struct bk__catalogue catalogue;
+    bool found = false;
+    if (bk__catalogue_load(dir, &catalogue) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < catalogue.count; i++) {
+        struct bk__manifest *item = &catalogue.items[i];
+        if (!item->verified) {
+            continue;
+        }
+        found = strcmp(item->name, bk__json_text(state, "name", "")) == 0 &&
+                strcmp(item->sha256, bk__json_text(state, "sha256", "")) == 0;
+        if (found) {
+            *ret = *item;
+            *item = (struct bk__manifest){0};
+        }
+        break;
+    }
+    bk__catalogue_free(&catalogue);
+    return found;
+}
+
+void bk__unchanged_load(struct bk__job *job, const char *dir,
+                        const struct bk__make *request, struct bk__unchanged *ret) {
+    *ret = (struct bk__unchanged){0};
+    struct json_object *record = bk__record_load(job);
+    struct json_object *state = bk__json_member(record, BK__RECORD_STATE);
+    if (sum_settings(job, request, ret->now.settings) && state != NULL &&
+        strcmp(bk__json_text(state, "settings", ""), ret->now.settings) == 0) {
+        ret->known = take_newest(dir, state, &ret->manifest);
+        snprintf(ret->fingerprint, sizeof ret->fingerprint, "%s",
+                 bk__json_text(state, "fingerprint", ""));
+    }
+    json_object_put(record);
+}
+
+void bk__unchanged_clear(struct bk__unchanged *unchanged) {
+    bk__manifest_clear(&unchanged->manifest);
+}
+
+bool bk__unchanged_by_fingerprint(struct bk__unchanged *unchanged,
+                                  struct bk__store *store) {
+    char *now = unchanged->now.fingerprint;
+    if (!unchanged->known || unchanged->fingerprint[0] == '\0' ||
+        store->driver->fingerprint == NULL ||
+        store->driver->fingerprint(store, now) != 0) {
+        return false;
+    }
+    return strcmp(now, unchanged->fingerprint) == 0;
+}

@@ -177,6 +177,10 @@ export interface BackupCreateResult {
     total_ms: number;
     /** Names of old backups that retention deleted. */
     pruned: Record<string, unknown>[];
+    /** True when none was needed: the one told of holds all of the database. */
+    unchanged: boolean;
+    /** When its snapshot began, where unchanged. */
+    unchanged_since: string;
 }
 
 export interface BackupListArgs {
@@ -388,6 +392,10 @@ export interface BackupStatusResult {
     last_verified_at: string | null;
     /** When and why one last failed: at, code, message. */
     last_failure: Record<string, unknown> | null;
+    /** When it was last seen that nothing had changed since the newest backup. */
+    last_checked_at: string | null;
+    /** Since when, as that check found. */
+    unchanged_since: string | null;
     /** How the last rehearsal of a restore went: at, name, ok, ms, error. */
     rehearsal: Record<string, unknown> | null;
     /** The numbers for a monitoring system, as in the event metrics. */

@@ -95,6 +95,8 @@ class BackupCreateResult(TypedDict):
     verify_ms: int
     total_ms: int
     pruned: List[Dict[str, Any]]
+    unchanged: bool
+    unchanged_since: str
 
 
 class BackupListResultBackups(TypedDict):
@@ -209,6 +211,8 @@ class BackupStatusResult(TypedDict):
     last_success_at: Optional[str]
     last_verified_at: Optional[str]
     last_failure: Optional[Dict[str, Any]]
+    last_checked_at: Optional[str]
+    unchanged_since: Optional[str]
     rehearsal: Optional[Dict[str, Any]]
     metrics: Dict[str, Any]
     next_due_at: Optional[str]

@@ -14,6 +14,7 @@
 #include <core/config.h>
 #include <core/job.h>
 #include <backup/catalogue.h>
+#include <backup/encryption.h>
 #include <backup/make.h>
 #include <backup/record.h>
 
@@ -46,6 +47,22 @@ static bool sum_settings(struct bk__job *job, const struct bk__make *request,
     bk__hash_bytes(text, strlen(text), ret);
     free(text);
     return true;
+}
+
+/* Encrypted as one made now would be, with the same key; a key that cannot be used now is for
+   making a backup to tell. */
+static bool is_encrypted_alike(struct bk__job *job, const struct bk__manifest *manifest) {
+    struct bk__seal seal = {0};
+    struct bk__seal_facts facts;
+    if (!bk__encryption_wanted(bk__job_config(job))) {
+        return manifest->encryption == BK__KEY_NONE;
+    }
+    bool alike = bk__encryption_begin(job, &seal) == 0 &&
+                 bk__seal_facts(seal.header, &facts) == NULL &&
+                 facts.mode == manifest->encryption &&
+                 strcmp(facts.key_id, manifest->key_id) == 0;
+    bk__seal_wipe(&seal);
+    return alike;
 }
 
 /* The noted backup must be the newest verified one; the catalogue has looked whether its archive is
@@ -81,7 +98,8 @@ void bk__unchanged_load(struct bk__job *job, const char *dir,
     struct json_object *state = bk__json_member(record, BK__RECORD_STATE);
     if (sum_settings(job, request, ret->now.settings) && state != NULL &&
         strcmp(bk__json_text(state, "settings", ""), ret->now.settings) == 0) {
-        ret->known = take_newest(dir, state, &ret->manifest);
+        ret->known = take_newest(dir, state, &ret->manifest) &&
+                     is_encrypted_alike(job, &ret->manifest);
         snprintf(ret->fingerprint, sizeof ret->fingerprint, "%s",
                  bk__json_text(state, "fingerprint", ""));
     }

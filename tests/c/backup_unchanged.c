@@ -2,7 +2,7 @@
  * Backups that are not made because nothing changed: what is told of them, what makes another one all
  * the same, and that crash loops and migrations find their backups. tests/c/run runs it.
  */
-#include "backup_box.h"
+#include "encryption_box.h"
 
 #define TEST(name) BOX_TEST(backup_unchanged, name)
 #define AUTO "{\"kind\":\"auto\"}"
@@ -194,6 +194,34 @@ test_backup_unchanged__when_a_setting_or_the_database_is_another(void **state) {
     automatic(false);
 }
 
+static void test_backup_unchanged__when_encryption_is_asked_otherwise(void **state) {
+    (void)state;
+    database(ROWS_SMALL);
+    make_key("key", "shared");
+    make_key("other", "shared");
+    make_key("secret", "recipient");
+    settle();
+    open_with(NULL, NULL);
+    automatic(false);
+    automatic(true);
+    open_with("key", NULL);
+    automatic(false);
+    automatic(true);
+    /* The same file with another key in it. */
+    char command[2048];
+    snprintf(command, sizeof command, "mv '%s' '%s'", sandbox_path("other"),
+             sandbox_path("key"));
+    free(box_shell(command));
+    open_with("key", NULL);
+    automatic(false);
+    automatic(true);
+    open_with(NULL, box_public);
+    automatic(false);
+    automatic(true);
+    open_with(NULL, NULL);
+    automatic(false);
+}
+
 static void test_backup_unchanged__when_the_record_is_lost_or_broken(void **state) {
     char command[1024];
     static const char *const harms[] = {"rm '%s'", "printf '{' > '%s'",
@@ -270,6 +298,7 @@ int main(int argc, char **argv) {
         TEST(when_the_archive_is_gone_or_cut),
         TEST(when_the_newest_was_found_damaged),
         TEST(when_a_setting_or_the_database_is_another),
+        TEST(when_encryption_is_asked_otherwise),
         TEST(when_the_record_is_lost_or_broken),
         TEST(a_migration_restores_an_automatic_one),
         TEST(retention_spares_what_a_migration_wants),

@@ -78,6 +78,11 @@ static int check_space(const struct bk__making *m) {
    first byte is written. */
 static int begin_encryption(struct bk__making *m) {
     m->encrypted = bk__encryption_wanted(bk__job_config(m->job));
+    if (m->encrypted && m->folder->scratch.path == NULL) {
+        return bk__fail(BK_EINTERNAL, "The plain copy of an encrypted backup would lie "
+                                      "among the backups. None was made; the database is "
+                                      "untouched. Please report it.");
+    }
     return m->encrypted ? bk__encryption_begin(m->job, &m->sealing.seal) : 0;
 }
 

@@ -15,7 +15,7 @@ struct bk__store;
 struct bk__make {
     const char *kind;
     const char *note;     /* NULL: none */
-    const char *compress; /* "auto" "gzip" "none" */
+    const char *compress; /* "auto" "gzip" "zstd" "none" */
     const char *stem;     /* the name's beginning; NULL: chosen by kind and time */
     /* A backup beside which an equal state is not saved again; NULL: none. */
     const struct bk__manifest *same;

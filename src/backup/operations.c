@@ -14,7 +14,8 @@ static const struct bk__field create_arguments[] = {
     {"kind", "text", "manual", KINDS,
      "Why it is made; retention counts each kind for itself."},
     {"note", "text", "", "", "A text of yours that is kept with the backup."},
-    {"compress", "text", "", "auto|gzip|none", "Instead of the option backup.compress."},
+    {"compress", "text", "", "auto|gzip|zstd|none",
+     "Instead of the option backup.compress."},
     {0}};
 
 static const struct bk__field create_result[] = {
@@ -30,7 +31,7 @@ static const struct bk__field create_result[] = {
     {"pages", "int", "", "", "Pages of the database."},
     {"sha256", "text", "", "", "SHA-256 of the database inside."},
     {"archive_sha256", "text", "", "", "SHA-256 of the archive."},
-    {"compression", "text", "", "gzip|none", "How the archive is packed."},
+    {"compression", "text", "", "gzip|zstd|none", "How the archive is packed."},
     {"encryption", "text", "", "none|key|recipient", "How the archive is encrypted."},
     {"key_id", "text", "", "", "With which key, where it is."},
     {"tables", "object", "", "", "Rows of each table, by name."},
@@ -59,7 +60,7 @@ static const struct bk__field list_result[] = {
     {"backups[].sequence", "int", "", "", "Its place in the order of all."},
     {"backups[].bytes", "int", "", "", "Size of the archive."},
     {"backups[].database_bytes", "int", "", "", "Size of the database inside."},
-    {"backups[].compression", "text", "", "gzip|none", "How it is packed."},
+    {"backups[].compression", "text", "", "gzip|zstd|none", "How it is packed."},
     {"backups[].encryption", "text", "", "none|key|recipient", "How it is encrypted."},
     {"backups[].key_id", "text", "", "", "With which key, where it is."},
     {"backups[].sha256", "text", "", "", "SHA-256 of the database inside."},

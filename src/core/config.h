@@ -72,7 +72,7 @@ enum bk__option_type {
       "BACKUP_KEEP_MONTHLY",                                                             \
       "Besides, the last backup of each of the newest so many months stays.")            \
     O(BACKUP_COMPRESS, "backup.compress", BK__CHOICE, "", "auto", 0, 0,                  \
-      "auto|gzip|none", "BACKUP_COMPRESS",                                               \
+      "auto|gzip|zstd|none", "BACKUP_COMPRESS",                                          \
       "auto compresses with gzip above 1 MB; plain gunzip reads it.")                    \
     O(BACKUP_REHEARSE_EVERY, "backup.rehearse.every", BK__NUMBER, "hours", "24", 0,      \
       87600, "", "BACKUP_REHEARSE_HOURS",                                                \

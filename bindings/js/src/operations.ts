@@ -61,7 +61,7 @@ export interface Options {
     /** Besides, the last backup of each of the newest so many months stays. */
     backup_keep_monthly?: number;
     /** auto compresses with gzip above 1 MB; plain gunzip reads it. */
-    backup_compress?: "auto" | "gzip" | "none";
+    backup_compress?: "auto" | "gzip" | "zstd" | "none";
     /**
      * Hours between rehearsals: the newest backup is restored, checked and thrown away;
      * 0: none.
@@ -128,7 +128,7 @@ export interface BackupCreateArgs {
     /** A text of yours that is kept with the backup. */
     note?: string;
     /** Instead of the option backup.compress. */
-    compress?: "auto" | "gzip" | "none";
+    compress?: "auto" | "gzip" | "zstd" | "none";
 }
 
 /** What backup.create answers. */
@@ -156,7 +156,7 @@ export interface BackupCreateResult {
     /** SHA-256 of the archive. */
     archive_sha256: string;
     /** How the archive is packed. */
-    compression: "gzip" | "none";
+    compression: "gzip" | "zstd" | "none";
     /** How the archive is encrypted. */
     encryption: "none" | "key" | "recipient";
     /** With which key, where it is. */
@@ -205,7 +205,7 @@ export interface BackupListResultBackups {
     /** Size of the database inside. */
     database_bytes: number;
     /** How it is packed. */
-    compression: "gzip" | "none";
+    compression: "gzip" | "zstd" | "none";
     /** How it is encrypted. */
     encryption: "none" | "key" | "recipient";
     /** With which key, where it is. */

@@ -45,7 +45,7 @@ class Options(TypedDict, total=False):
     backup_keep_daily: int
     backup_keep_weekly: int
     backup_keep_monthly: int
-    backup_compress: Literal["auto", "gzip", "none"]
+    backup_compress: Literal["auto", "gzip", "zstd", "none"]
     backup_rehearse_every: float
     backup_key_file: Union[str, "os.PathLike[str]"]
     backup_recipient: str
@@ -84,7 +84,7 @@ class BackupCreateResult(TypedDict):
     pages: int
     sha256: str
     archive_sha256: str
-    compression: Literal["gzip", "none"]
+    compression: Literal["gzip", "zstd", "none"]
     encryption: Literal["none", "key", "recipient"]
     key_id: str
     tables: Dict[str, Any]
@@ -108,7 +108,7 @@ class BackupListResultBackups(TypedDict):
     sequence: int
     bytes: int
     database_bytes: int
-    compression: Literal["gzip", "none"]
+    compression: Literal["gzip", "zstd", "none"]
     encryption: Literal["none", "key", "recipient"]
     key_id: str
     sha256: str
@@ -489,7 +489,7 @@ class Backup(Namespace):
         *,
         kind: Optional[Literal["manual", "auto", "startup", "shutdown", "pre_restore", "pre_migration"]] = None,
         note: Optional[str] = None,
-        compress: Optional[Literal["auto", "gzip", "none"]] = None,
+        compress: Optional[Literal["auto", "gzip", "zstd", "none"]] = None,
     ) -> Job[BackupCreateResult]:
         """Makes a backup of the database, proves it, and deletes what is too old.
 

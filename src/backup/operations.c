@@ -144,8 +144,16 @@ static const struct bk__field prune_result[] = {
 
 static const struct bk__field status_result[] = {
     {"enabled", "bool", "", "", "Whether backups are made on their own."},
-    {"every_hours", "number", "", "", "Hours between them."},
+    {"every_hours", "number", "", "", "Hours between them, where cron is null."},
+    {"cron", "text?", "", "", "The cron expression they go by."},
+    {"timezone", "text?", "", "", "The zone of cron and of retention."},
+    {"leader", "bool", "", "", "Whether this process runs the schedule of the bot."},
+    {"leader_pid", "int?", "", "", "The process that does; null: none."},
     {"keep", "int", "", "", "How many of each kind stay; 0: all."},
+    {"keep_days", "int", "", "", "Up to which age all stay besides; 0: none."},
+    {"keep_daily", "int", "", "", "Of how many days the last one stays."},
+    {"keep_weekly", "int", "", "", "Of how many weeks the last one stays."},
+    {"keep_monthly", "int", "", "", "Of how many months the last one stays."},
     {"dir", "text", "", "", "The folder of the backups."},
     {"total", "int", "", "", "How many there are."},
     {"total_bytes", "int", "", "", "Their size together."},

@@ -49,4 +49,7 @@ char *bk__file_dir(const char *path); /* the folder part, "." where there is non
    wait_ms: how long to poll for it. A descriptor to close, or -EWOULDBLOCK. */
 int bk__file_lock(const char *path, int wait_ms, const bool *cancel);
 
+/* Whether somebody holds that lock: 1 and what is written in the file, 0, or -errno. */
+int bk__file_lock_look(const char *path, char *ret_text, size_t room);
+
 #endif

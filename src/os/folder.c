@@ -250,3 +250,18 @@ int bk__file_lock(const char *path, int wait_ms, const bool *cancel) {
         bk__clock_sleep(left < LOCK_POLL_MS ? (int)left : LOCK_POLL_MS);
     }
 }
+
+int bk__file_lock_look(const char *path, char *ret_text, size_t room) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0) {
+        return errno == ENOENT ? 0 : -errno;
+    }
+    /* Shared, so that two who look do not see each other. */
+    int held = flock(fd, LOCK_SH | LOCK_NB) == 0 ? 0 : -errno;
+    held = held == -EWOULDBLOCK ? 1 : held;
+    int64_t size = held == 1 ? bk__file_pread(fd, ret_text, room - 1, 0) : 0;
+    ret_text[size > 0 ? size : 0] = '\0';
+    close(fd);
+    return size < 0 ? (int)size : held;
+}

@@ -374,10 +374,26 @@ export interface BackupStatusResultBroken {
 export interface BackupStatusResult {
     /** Whether backups are made on their own. */
     enabled: boolean;
-    /** Hours between them. */
+    /** Hours between them, where cron is null. */
     every_hours: number;
+    /** The cron expression they go by. */
+    cron: string | null;
+    /** The zone of cron and of retention. */
+    timezone: string | null;
+    /** Whether this process runs the schedule of the bot. */
+    leader: boolean;
+    /** The process that does; null: none. */
+    leader_pid: number | null;
     /** How many of each kind stay; 0: all. */
     keep: number;
+    /** Up to which age all stay besides; 0: none. */
+    keep_days: number;
+    /** Of how many days the last one stays. */
+    keep_daily: number;
+    /** Of how many weeks the last one stays. */
+    keep_weekly: number;
+    /** Of how many months the last one stays. */
+    keep_monthly: number;
     /** The folder of the backups. */
     dir: string;
     /** How many there are. */
@@ -766,6 +782,10 @@ export interface LifecycleStatusResult {
     operations: number;
     /** False: run.track is off, or another process of this bot runs. */
     recorded: boolean;
+    /** Whether this process runs the schedule of the bot. */
+    leader: boolean;
+    /** The process that does; null: none. */
+    leader_pid: number | null;
 }
 
 /** What was looked at. */

@@ -203,7 +203,15 @@ class BackupStatusResult(TypedDict):
 
     enabled: bool
     every_hours: float
+    cron: Optional[str]
+    timezone: Optional[str]
+    leader: bool
+    leader_pid: Optional[int]
     keep: int
+    keep_days: int
+    keep_daily: int
+    keep_weekly: int
+    keep_monthly: int
     dir: str
     total: int
     total_bytes: int
@@ -438,6 +446,8 @@ class LifecycleStatusResult(TypedDict):
     previous: Optional[LifecycleStatusResultPrevious]
     operations: int
     recorded: bool
+    leader: bool
+    leader_pid: Optional[int]
 
 
 class DoctorRunResultFindings(TypedDict):

@@ -48,4 +48,9 @@ void bk__make_free(struct bk__making *m); /* NULL is fine */
 int bk__make_publish(const struct bk__folder *folder, const char *name,
                      const char *packed, const char *sheet);
 
+/* Writes the manifest of a packed backup aside and does that; on an error nothing of it is left but
+   the packed file. */
+int bk__make_announce(struct bk__job *job, const struct bk__folder *folder,
+                      const struct bk__manifest *facts, const char *packed);
+
 #endif

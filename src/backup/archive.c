@@ -46,7 +46,11 @@ static int take_out(struct bk__pass *pass, const unsigned char *out, size_t size
     }
     bk__job_progress(pass->job, pass->sink->phase, pass->out_bytes,
                      pass->sink->database_bytes);
-    return bk__pass_write(pass, out, size);
+    int rc = bk__pass_write(pass, out, size);
+    if (rc == 0 && pass->sink->take != NULL && size > 0) {
+        rc = pass->sink->take(pass->sink->context, out, size);
+    }
+    return rc;
 }
 
 static int block_drain(void *context, const struct bk__block *block) {
@@ -242,7 +246,7 @@ int bk__archive_read(struct bk__job *job, const char *path, const struct bk__for
 }
 
 static int changed(const struct bk__archive_facts *found,
-                   const struct bk__manifest *manifest) {
+                   const struct bk__manifest *manifest, const char *name) {
     int64_t from = 0;
     int64_t to = found->bytes;
     bool placed = bk__places_differ(&found->places, &manifest->places, &from, &to);
@@ -250,17 +254,17 @@ static int changed(const struct bk__archive_facts *found,
                     "Backup %s is damaged %s bytes %" PRId64 " and %" PRId64
                     ": the SHA-256 of the file is not the one in its manifest. The "
                     "database was not touched. Use another backup, and look at the disk.",
-                    manifest->name, placed ? "between" : "somewhere between", from, to);
+                    name, placed ? "between" : "somewhere between", from, to);
 }
 
 static int compare(const struct bk__archive_facts *found,
-                   const struct bk__manifest *manifest) {
+                   const struct bk__manifest *manifest, const char *name) {
     const char *what = NULL;
     if (found->bytes != manifest->bytes ||
         (!found->shut && found->database_bytes != manifest->database_bytes)) {
         what = "it has another size than its manifest says";
     } else if (strcmp(found->archive_sha256, manifest->archive_sha256) != 0) {
-        return changed(found, manifest);
+        return changed(found, manifest, name);
     } else if (!found->shut && strcmp(found->sha256, manifest->sha256) != 0) {
         what = "the SHA-256 of the database inside is not the one in its manifest";
     }
@@ -270,15 +274,15 @@ static int compare(const struct bk__archive_facts *found,
     return bk__fail(BK_ECORRUPT,
                     "Backup %s is damaged: of %" PRId64 " bytes, %s. The database "
                     "was not touched. Use another backup, and look at the disk.",
-                    manifest->name, found->bytes, what);
+                    name, found->bytes, what);
 }
 
 int bk__archive_check(struct bk__job *job, const char *path,
                       const struct bk__manifest *manifest, struct bk__archive_sink sink) {
     struct bk__archive_facts found = {0};
-    sink.what = manifest->name;
+    sink.what = sink.what != NULL ? sink.what : manifest->name;
     sink.database_bytes = manifest->database_bytes;
     sink.key_id = manifest->form.encrypted ? manifest->key_id : NULL;
     int rc = bk__archive_read(job, path, &manifest->form, &sink, &found);
-    return rc != 0 ? rc : compare(&found, manifest);
+    return rc != 0 ? rc : compare(&found, manifest, sink.what);
 }

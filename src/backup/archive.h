@@ -39,7 +39,7 @@ int bk__archive_reread(struct bk__job *job, const char *path,
 /* Where reading goes, and under which name progress is told. */
 struct bk__archive_sink {
     const char *phase;      /* "verify", "restore" */
-    const char *what;       /* the backup's name, for error texts */
+    const char *what;       /* the backup's name, for error texts; NULL: the manifest's */
     const char *out_path;   /* for error texts; NULL when out_fd is negative */
     int out_fd;             /* the image is written here as well; -1: only read */
     int64_t database_bytes; /* the most that is accepted: a bomb stops here */
@@ -48,13 +48,18 @@ struct bk__archive_sink {
        its key only the frames are read; otherwise that is BK_EDENIED. */
     const char *key_id;
     bool may_be_shut;
+
+    /* Each piece of the image is given to it, in order; nonzero, with its text set, stops. NULL:
+       nobody listens. */
+    int (*take)(void *context, const unsigned char *bytes, size_t size);
+    void *context;
 };
 
 /* Reads an archive from its file to the end. BK_ECORRUPT names the place. */
 int bk__archive_read(struct bk__job *job, const char *path, const struct bk__form *form,
                      const struct bk__archive_sink *sink, struct bk__archive_facts *ret);
 
-/* The same, and every fact must be what the manifest says: BK_ECORRUPT otherwise. what, key_id and
+/* The same, and every fact must be what the manifest says: BK_ECORRUPT otherwise. key_id and
    database_bytes of the sink come from the manifest. 1: all is well, but it stayed shut. */
 int bk__archive_check(struct bk__job *job, const char *path,
                       const struct bk__manifest *manifest, struct bk__archive_sink sink);

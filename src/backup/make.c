@@ -17,9 +17,9 @@
 #include <store/store.h>
 #include <backup/archive.h>
 #include <backup/catalogue.h>
+#include <backup/codec.h>
 #include <backup/encryption.h>
 #include <backup/folder.h>
-#include <backup/packed.h>
 #include <backup/proof.h>
 #include <backup/sealed.h>
 
@@ -36,10 +36,12 @@ struct bk__making {
     struct bk__manifest facts;
     struct bk__sealing sealing; /* when it is to be encrypted */
     bool encrypted;
-    char *scratch;             /* the snapshot */
-    struct bk__packed packing; /* of what becomes the archive */
-    int64_t began;             /* monotonic */
-    int64_t pack_began;        /* likewise */
+    char *scratch; /* the snapshot */
+    char
+        *packed; /* what becomes the archive: scratch itself when nothing is compressed */
+    char *sheet; /* what becomes the manifest */
+    int64_t began;   /* monotonic */
+    int64_t packing; /* when packing began, likewise */
 };
 
 static enum bk__compression chosen(const struct bk__make *request, int64_t bytes) {
@@ -184,26 +186,75 @@ static int choose_name(struct bk__making *m) {
 
 /* ---- proof ---------------------------------------------------------------------------- */
 
-/* Packs what is to be packed, and takes what was read back into the facts. */
-static int pack(struct bk__making *m) {
-    struct bk__archive_facts *found = &m->packing.facts;
-    m->packing.job = m->job;
-    m->packing.folder = m->folder;
-    m->packing.source = m->scratch;
-    m->packing.source_bytes = m->facts.database_bytes;
-    m->packing.in_place = true;
-    m->packing.name = m->facts.name;
-    m->packing.form = &m->facts.form;
-    m->packing.sealing = &m->sealing;
-    int rc = bk__packed_make(&m->packing);
-    if (rc == 0) {
-        m->facts.bytes = found->bytes;
-        m->facts.places = found->places;
-        memcpy(m->facts.sha256, found->sha256, sizeof found->sha256);
-        memcpy(m->facts.archive_sha256, found->archive_sha256,
-               sizeof found->archive_sha256);
+/* Flushes the image, which becomes the archive as it is. */
+static int flush_image(const char *path) {
+    int fd = bk__file_open_read(path);
+    if (fd < 0) {
+        return bk__fail_errno(fd, "cannot open", path, NULL);
     }
-    return rc;
+    int rc = bk__file_sync(fd);
+    int closed = bk__file_close(fd);
+    rc = rc == 0 ? closed : rc;
+    return rc == 0 ? 0 : bk__fail_errno(rc, "cannot flush to the disk", path, NULL);
+}
+
+/* Not BK_ECORRUPT: the database is not to blame, and must not be replaced because of it. */
+static int mismatch(const struct bk__making *m, const char *what) {
+    return bk__fail(BK_EIO,
+                    "The new backup did not read back as it was written: %s. It was "
+                    "thrown away; the database and earlier backups are untouched. "
+                    "Look at the disk of %s.",
+                    what, m->folder->path);
+}
+
+/* Writes the archive's bytes to the disk and keeps what they should be. */
+static int pack(struct bk__making *m, struct bk__archive_facts *ret) {
+    if (m->facts.form.compression == BK__PLAIN && !m->encrypted) {
+        m->packed = m->scratch;
+        return flush_image(m->scratch);
+    }
+    m->packed = bk__folder_temp(m->folder, m->facts.name, "");
+    if (m->packed == NULL) {
+        return BK_ENOMEM;
+    }
+    struct bk__coding coding = {.codec = bk__codec_for(&m->facts.form)};
+    if (m->encrypted) {
+        m->sealing.inner = coding.codec;
+        bk__sealed_coding(&m->sealing, &coding);
+    }
+    return bk__archive_pack(m->job, m->scratch, m->packed, &coding, ret);
+}
+
+/* A plain archive: what it holds is known only now. */
+static int read_plain(struct bk__making *m, struct bk__archive_facts *ret) {
+    const struct bk__archive_sink sink = {.phase = "verify",
+                                          .what = m->facts.name,
+                                          .out_fd = -1,
+                                          .database_bytes = m->facts.database_bytes};
+    return bk__archive_read(m->job, m->packed, &m->facts.form, &sink, ret);
+}
+
+/* Reads the archive from its file. Of a packed one it is known already that its blocks hold the
+   image, so that only its bytes are compared with those that were written. */
+static int read_back(struct bk__making *m, struct bk__archive_facts *facts) {
+    int64_t differs = -1;
+    int rc = m->packed == m->scratch
+                 ? read_plain(m, facts)
+                 : bk__archive_reread(m->job, m->packed, facts, &differs);
+    if (rc != 0 && rc != BK_ECORRUPT) {
+        return rc;
+    }
+    if (differs >= 0) {
+        return mismatch(m, "its bytes changed");
+    }
+    if (rc != 0 || facts->database_bytes != m->facts.database_bytes) {
+        return mismatch(m, "its size changed");
+    }
+    m->facts.bytes = facts->bytes;
+    m->facts.places = facts->places;
+    memcpy(m->facts.sha256, facts->sha256, sizeof facts->sha256);
+    memcpy(m->facts.archive_sha256, facts->archive_sha256, sizeof facts->archive_sha256);
+    return 0;
 }
 
 /* What the proof counted must be what the snapshot said it wrote. */
@@ -211,7 +262,7 @@ static int take_report(struct bk__making *m, struct json_object *report) {
     if (bk__json_int(report, "pages", -1) != m->facts.pages ||
         bk__json_int(report, "page_size", -1) != m->facts.page_size ||
         bk__json_int(report, "bytes", -1) != m->facts.database_bytes) {
-        return bk__packed_mismatch(m->folder, "its pages are not those of the snapshot");
+        return mismatch(m, "its pages are not those of the snapshot");
     }
     struct json_object *tables = bk__json_member(report, "tables");
     if (!json_object_is_type(tables, json_type_object)) {
@@ -225,11 +276,15 @@ static int take_report(struct bk__making *m, struct json_object *report) {
 /* Proves the image on one thread while this one packs it; then reads the archive back. */
 static int prove_and_pack(struct bk__making *m) {
     struct bk__proof proof = {0};
+    struct bk__archive_facts written = {0};
     int rc = bk__proof_begin(&proof, m->job, m->store->driver, m->scratch);
     if (rc != 0) {
         return rc;
     }
-    int packed = pack(m);
+    int packed = pack(m, &written);
+    if (packed == 0) {
+        packed = read_back(m, &written);
+    }
     char *why = packed == 0 ? NULL : strdup(bk__error_text());
     rc = bk__proof_end(&proof);
     if (rc == BK_ECORRUPT) {
@@ -294,7 +349,7 @@ static int complete_facts(struct bk__making *m) {
     int64_t now = bk__job_mono(m->job);
     facts->verified = true;
     facts->verified_ms = bk__job_wall(m->job);
-    facts->verify_ms = now - m->pack_began;
+    facts->verify_ms = now - m->packing;
     facts->total_ms = facts->snapshot_ms + facts->verify_ms;
     snprintf(facts->kind, sizeof facts->kind, "%s", m->request->kind);
     snprintf(facts->store, sizeof facts->store, "%s", m->store->driver->name);
@@ -307,8 +362,8 @@ static int complete_facts(struct bk__making *m) {
     return 0;
 }
 
-/* What is published must be understood again: a note or a list of tables beyond all bounds is not. */
-static int check_text(const char *text) {
+/* A note or a list of tables beyond all bounds is not. */
+int bk__make_check(const char *text) {
     struct bk__manifest again;
     char why[160] = "it is too long";
     if (strlen(text) > BK__MANIFEST_LIMIT ||
@@ -323,26 +378,26 @@ static int check_text(const char *text) {
     return 0;
 }
 
-int bk__make_announce(struct bk__job *job, const struct bk__folder *folder,
-                      const struct bk__manifest *facts, const char *packed) {
-    char *sheet = bk__folder_temp(folder, facts->name, ".json");
-    char *text = bk__manifest_print(facts);
-    int rc = sheet == NULL || text == NULL ? bk__fail_memory() : check_text(text);
+static int publish(struct bk__making *m) {
+    int rc = next_sequence(m);
+    if (rc != 0) {
+        return rc;
+    }
+    m->sheet = bk__folder_temp(m->folder, m->facts.name, ".json");
+    char *text = bk__manifest_print(&m->facts);
+    if (m->sheet == NULL || text == NULL) {
+        rc = bk__fail_memory();
+    } else {
+        rc = bk__make_check(text);
+    }
     if (rc == 0) {
-        rc = bk__folder_write(sheet, text);
+        rc = bk__folder_write(m->sheet, text);
     }
     free(text);
     if (rc == 0) {
-        rc = bk__job_check(job); /* the last moment to cancel without a trace */
+        rc = bk__job_check(m->job); /* the last moment to cancel without a trace */
     }
-    if (rc == 0) {
-        rc = bk__make_publish(folder, facts->name, packed, sheet);
-    }
-    if (rc != 0 && sheet != NULL) {
-        bk__file_remove(sheet);
-    }
-    free(sheet);
-    return rc;
+    return rc != 0 ? rc : bk__make_publish(m->folder, m->facts.name, m->packed, m->sheet);
 }
 
 /* ---- the steps ------------------------------------------------------------------------ */
@@ -372,7 +427,7 @@ int bk__make_begin(struct bk__job *job, const struct bk__folder *folder,
 }
 
 int bk__make_pack(struct bk__making *m) {
-    m->pack_began = bk__job_mono(m->job);
+    m->packing = bk__job_mono(m->job);
     int rc = choose_name(m);
     if (rc == 0) {
         rc = prove_and_pack(m);
@@ -391,7 +446,7 @@ int bk__make_place(struct bk__making *m, struct bk__manifest *ret) {
     if (archive == NULL) {
         return BK_ENOMEM;
     }
-    int err = bk__file_rename(m->packing.packed, archive);
+    int err = bk__file_rename(m->packed, archive);
     free(archive);
     if (err != 0) {
         return bk__fail_errno(err, "cannot name a part of the backup in", m->folder->path,
@@ -406,8 +461,17 @@ void bk__make_free(struct bk__making *m) {
         return;
     }
     bk__folder_drop(m->scratch);
-    bk__packed_drop(&m->packing);
+    if (m->packed != NULL && m->packed != m->scratch) {
+        bk__file_remove(m->packed);
+    }
+    if (m->sheet != NULL) {
+        bk__file_remove(m->sheet);
+    }
+    if (m->packed != m->scratch) {
+        free(m->packed);
+    }
     free(m->scratch);
+    free(m->sheet);
     bk__manifest_clear(&m->facts);
     bk__seal_wipe(&m->sealing.seal);
     free(m);
@@ -425,10 +489,7 @@ int bk__make_backup(struct bk__job *job, const struct bk__folder *folder,
         rc = bk__make_pack(m);
     }
     if (rc == 0) {
-        rc = next_sequence(m);
-    }
-    if (rc == 0) {
-        rc = bk__make_announce(job, folder, &m->facts, m->packing.packed);
+        rc = publish(m);
     }
     if (rc == 0) {
         give_facts(m, ret);

@@ -43,14 +43,12 @@ int bk__make_pack(struct bk__making *m);
 int bk__make_place(struct bk__making *m, struct bk__manifest *ret);
 void bk__make_free(struct bk__making *m); /* NULL is fine */
 
+/* A manifest that is published must be understood again: 0 or BK_EINVAL. */
+int bk__make_check(const char *text);
+
 /* Makes a manifest and its archive, both under temporary names, exist: manifest first, then the
    archive, then the folder is flushed. On an error neither exists and the temporary files stay. */
 int bk__make_publish(const struct bk__folder *folder, const char *name,
                      const char *packed, const char *sheet);
-
-/* Writes the manifest of a packed backup aside and does that; on an error nothing of it is left but
-   the packed file. */
-int bk__make_announce(struct bk__job *job, const struct bk__folder *folder,
-                      const struct bk__manifest *facts, const char *packed);
 
 #endif

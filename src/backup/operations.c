@@ -10,12 +10,15 @@
 
 #define KINDS "manual|auto|startup|shutdown|pre_restore|pre_migration"
 
+#define STORES "database|redis"
+
 static const struct bk__field create_arguments[] = {
     {"kind", "text", "manual", KINDS,
      "Why it is made; retention counts each kind for itself."},
     {"note", "text", "", "", "A text of yours that is kept with the backup."},
     {"compress", "text", "", "auto|gzip|zstd|none",
      "Instead of the option backup.compress."},
+    {"store", "text", "", STORES, "Only this store, where the bot has more than one."},
     {0}};
 
 static const struct bk__field create_result[] = {
@@ -45,6 +48,19 @@ static const struct bk__field create_result[] = {
     {"unchanged", "bool", "", "",
      "True when none was needed: the one told of holds all of the database."},
     {"unchanged_since", "text", "", "", "When its snapshot began, where unchanged."},
+    {"status", "text", "", "complete|partial",
+     "Of a set of several stores: complete; one that lacks a store ends with "
+     "BK_EPARTIAL."},
+    {"skew_ms", "int", "", "", "Of a set: the time between its snapshots."},
+    {"stores", "list", "", "",
+     "Of a set: each store, with what a backup of it alone would tell."},
+    {"stores[].store", "text", "", STORES, "Which store."},
+    {"stores[].driver", "text", "", "", "What kind of store it is."},
+    {"stores[].name", "text", "", "", "Its archive, in the set."},
+    {"stores[].snapshot_at", "text", "", "", "When its snapshot began."},
+    {"stores[].bytes", "int", "", "", "Size of its archive."},
+    {"stores[].database_bytes", "int", "", "", "Size of what is inside."},
+    {"stores[].sha256", "text", "", "", "SHA-256 of what is inside."},
     {0}};
 
 static const struct bk__field list_arguments[] = {
@@ -68,6 +84,15 @@ static const struct bk__field list_result[] = {
     {"backups[].verified_at", "text", "", "", "When it was last read back whole."},
     {"backups[].note", "text", "", "", "Its note, where one was given."},
     {"backups[].error", "text", "", "", "What backup.verify found, where it is damaged."},
+    {"backups[].status", "text", "", "complete|partial",
+     "Of a set of several stores: whether it has them all."},
+    {"backups[].skew_ms", "int", "", "", "Of a set: the time between its snapshots."},
+    {"backups[].stores", "list", "", "",
+     "Of a set: its stores; one that could not be saved has no name, but an error."},
+    {"backups[].stores[].store", "text", "", STORES, "Which store."},
+    {"backups[].stores[].snapshot_at", "text", "", "", "When its snapshot began."},
+    {"backups[].stores[].bytes", "int", "", "", "Size of its archive."},
+    {"backups[].stores[].error", "text", "", "", "Why it could not be saved."},
     {"total", "int", "", "", "How many there are, whatever the limit."},
     {"total_bytes", "int", "", "", "Their size together."},
     {"dir", "text", "", "", "The folder they are in."},
@@ -86,6 +111,8 @@ static const struct bk__field verify_result[] = {
      "sealed: it is encrypted and its key is not here, so only SHA-256 and frames were "
      "read."},
     {"backups[].error", "text", "", "", "What is wrong, where something is."},
+    {"backups[].status", "text", "", "complete|partial",
+     "Of a set of several stores: whether it has them all."},
     {"verified", "int", "", "", "How many are good."},
     {"failed", "int", "", "", "How many are not; the job then ends with BK_ECORRUPT."},
     {0}};

@@ -158,6 +158,31 @@ int bk__file_space(const char *path, int64_t *ret_free_bytes, int64_t *ret_total
     return 0;
 }
 
+int bk__file_remove_dir(const char *path) {
+    char **names = NULL;
+    size_t count = 0;
+    int error = bk__file_remove(path); /* a link to a folder is a file: it alone goes */
+
+    if (error != -EISDIR && error != -EPERM) {
+        return error;
+    }
+    error = bk__file_list(path, &names, &count);
+    if (error) {
+        return error;
+    }
+    for (size_t i = 0; i < count && !error; i++) {
+        char *file = bk__file_join(path, names[i]);
+
+        error = file ? bk__file_remove(file) : -ENOMEM;
+        free(file);
+    }
+    bk__file_list_free(names, count);
+    if (!error && rmdir(path) != 0) {
+        error = -errno;
+    }
+    return error;
+}
+
 char *bk__file_absolute(const char *path) {
     char *here, *whole;
 

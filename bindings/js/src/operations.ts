@@ -76,6 +76,10 @@ export interface Options {
      * A public key from backup.key: backups are encrypted for it and cannot be read here.
      */
     backup_recipient?: string;
+    /**
+     * Where there is more than one store: a set is a folder of archives, or one .tar.gz.
+     */
+    backup_set?: "folder" | "tar";
     /** Whether bk_shutdown() makes a last backup. */
     backup_on_shutdown?: boolean;
     /** How long to wait for another process that holds the folder. */
@@ -129,6 +133,26 @@ export interface BackupCreateArgs {
     note?: string;
     /** Instead of the option backup.compress. */
     compress?: "auto" | "gzip" | "zstd" | "none";
+    /** Only this store, where the bot has more than one. */
+    store?: "database" | "redis";
+}
+
+/** Of a set: each store, with what a backup of it alone would tell. */
+export interface BackupCreateResultStores {
+    /** Which store. */
+    store: "database" | "redis";
+    /** What kind of store it is. */
+    driver: string;
+    /** Its archive, in the set. */
+    name: string;
+    /** When its snapshot began. */
+    snapshot_at: string;
+    /** Size of its archive. */
+    bytes: number;
+    /** Size of what is inside. */
+    database_bytes: number;
+    /** SHA-256 of what is inside. */
+    sha256: string;
 }
 
 /** What backup.create answers. */
@@ -181,6 +205,14 @@ export interface BackupCreateResult {
     unchanged: boolean;
     /** When its snapshot began, where unchanged. */
     unchanged_since: string;
+    /**
+     * Of a set of several stores: complete; one that lacks a store ends with BK_EPARTIAL.
+     */
+    status: "complete" | "partial";
+    /** Of a set: the time between its snapshots. */
+    skew_ms: number;
+    /** Of a set: each store, with what a backup of it alone would tell. */
+    stores: BackupCreateResultStores[];
 }
 
 export interface BackupListArgs {
@@ -188,6 +220,18 @@ export interface BackupListArgs {
     kind?: "manual" | "auto" | "startup" | "shutdown" | "pre_restore" | "pre_migration";
     /** At most so many, the newest. */
     limit?: number;
+}
+
+/** Of a set: its stores; one that could not be saved has no name, but an error. */
+export interface BackupListResultBackupsStores {
+    /** Which store. */
+    store: "database" | "redis";
+    /** When its snapshot began. */
+    snapshot_at: string;
+    /** Size of its archive. */
+    bytes: number;
+    /** Why it could not be saved. */
+    error: string;
 }
 
 /** The backups, newest first. */
@@ -220,6 +264,12 @@ export interface BackupListResultBackups {
     note: string;
     /** What backup.verify found, where it is damaged. */
     error: string;
+    /** Of a set of several stores: whether it has them all. */
+    status: "complete" | "partial";
+    /** Of a set: the time between its snapshots. */
+    skew_ms: number;
+    /** Of a set: its stores; one that could not be saved has no name, but an error. */
+    stores: BackupListResultBackupsStores[];
 }
 
 /** What backup.list answers. */
@@ -254,6 +304,8 @@ export interface BackupVerifyResultBackups {
     depth: "full" | "sealed";
     /** What is wrong, where something is. */
     error: string;
+    /** Of a set of several stores: whether it has them all. */
+    status: "complete" | "partial";
 }
 
 /** What backup.verify answers. */

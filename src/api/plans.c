@@ -67,7 +67,6 @@ static const struct bk__plan plans[] = {
      .args = "{\"kind\":\"auto\"}",
      .every = BK__OPT_BACKUP_EVERY,
      .unit_ms = HOUR,
-     .by_cron = true,
      .enabled = BK__OPT_BACKUP_ENABLED,
      .first_ms = MINUTE,
      .recorded = true,
@@ -91,6 +90,6 @@ static const struct bk__plan plans[] = {
      .ended = seen_ended},
 };
 
-int bk__api_plan(struct bk__keeper *k) {
-    return bk__keeper_plan(k, plans, sizeof plans / sizeof plans[0]);
+void bk__api_plan(struct bk__keeper *k) {
+    bk__keeper_plan(k, plans, sizeof plans / sizeof plans[0]);
 }

@@ -6,7 +6,6 @@
 
 struct bk__keeper;
 
-/* The schedule begins once the keeper is open. */
-int bk__api_plan(struct bk__keeper *k);
+void bk__api_plan(struct bk__keeper *k); /* the schedule begins once the keeper is open */
 
 #endif

@@ -64,9 +64,17 @@ static bool needs_replacing(const struct bk__restoring *restoring, int rc) {
     return restoring->may_replace && (rc == BK_ECORRUPT || rc == BK_EUNSUPPORTED);
 }
 
+/* A server has no file to be replaced: it is restored while it runs, or not at all. */
+static bool can_replace(struct bk__job *job) {
+    const char *database = bk__config_text(bk__job_config(job), BK__OPT_DATABASE);
+    const struct bk__store_driver *driver = bk__store_driver_for(database);
+    return driver != NULL && driver->replace != NULL;
+}
+
 int bk__restore_image(struct bk__job *job, const struct bk__folder *folder,
                       struct bk__restoring *restoring) {
     struct bk__store *store = NULL;
+    restoring->may_replace = restoring->may_replace && can_replace(job);
     int rc = bk__store_open(&store, job, false);
     if (rc != 0) {
         bool replaces = restoring->may_replace && is_beyond_opening(job, rc);

@@ -61,6 +61,9 @@ int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "helper") == 0) {
         return bk__cli_helper();
     }
+    if (argc == 2 && strcmp(argv[1], "watch") == 0) {
+        return bk__cli_watch();
+    }
     struct bk__cli cli = {.command = "",
                           .options = json_object_new_object(),
                           .arguments = json_object_new_object()};

@@ -187,8 +187,9 @@ static int hear_greeting(struct bk__helper *helper, const char *path, char **ret
     return BK_EISOLATION;
 }
 
-int bk__helper_start(struct bk__helper *helper, char **ret_why) {
-    const char *argv[] = {NULL, "helper", NULL};
+static int start_as(struct bk__helper *helper, const char *role, char **ret_why) {
+    const char *argv[] = {NULL, role, NULL};
+    bool bare = strcmp(role, "watch") == 0;
     int result;
     char *path;
 
@@ -197,7 +198,8 @@ int bk__helper_start(struct bk__helper *helper, char **ret_why) {
     if (path == NULL)
         return BK_EISOLATION;
     argv[0] = path;
-    result = bk__process_start(&helper->process, argv);
+    result = bare ? bk__process_start_bare(&helper->process, argv)
+                  : bk__process_start(&helper->process, argv);
     if (result != 0) {
         *ret_why = bk__text_printf("%s does not start (%s)", path, strerror(-result));
         result = BK_EISOLATION;
@@ -206,6 +208,20 @@ int bk__helper_start(struct bk__helper *helper, char **ret_why) {
     }
     free(path);
     return result;
+}
+
+int bk__helper_start(struct bk__helper *helper, char **ret_why) {
+    return start_as(helper, "helper", ret_why);
+}
+
+int bk__helper_start_watch(struct bk__helper *helper, char **ret_why) {
+    return start_as(helper, "watch", ret_why);
+}
+
+void bk__helper_leave(struct bk__helper *helper) {
+    bk__process_leave(&helper->process);
+    bk__buf_free(&helper->heard);
+    helper->looked = 0;
 }
 
 int bk__helper_end(struct bk__helper *helper, int wait_ms) {

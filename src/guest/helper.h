@@ -27,6 +27,12 @@ struct bk__helper {
  */
 int bk__helper_start(struct bk__helper *helper, char **ret_why);
 
+/*
+ * The same program as a dead man's switch (cli/watch.c), with an empty environment. It is told
+ * what to do by one line, and does it when it hears no more of us.
+ */
+int bk__helper_start_watch(struct bk__helper *helper, char **ret_why);
+
 /* Writes all of text. 0, or -errno: -EPIPE when the helper is gone, -ECANCELED when
  * *cancel. */
 int bk__helper_say(struct bk__helper *helper, const char *text, size_t size,
@@ -40,5 +46,7 @@ int bk__helper_hear(struct bk__helper *helper, int wait_ms, struct json_object *
 /* Ends its input, waits for its end (kills it after wait_ms), frees what was heard. The
    exit status as waitpid() gives it, or -errno. */
 int bk__helper_end(struct bk__helper *helper, int wait_ms);
+/* Lets go of it: it goes on alone. */
+void bk__helper_leave(struct bk__helper *helper);
 
 #endif

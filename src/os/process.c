@@ -81,7 +81,13 @@ static int describe_child(posix_spawnattr_t *child) {
     return error;
 }
 
-static int spawn(pid_t *ret, const char *const argv[], int in, int out) {
+/* What a child is started with. */
+struct start {
+    const char *const *argv;
+    char *const *environment;
+};
+
+static int spawn(pid_t *ret, const struct start *start, int in, int out) {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t child;
     int error = posix_spawn_file_actions_init(&files);
@@ -98,8 +104,8 @@ static int spawn(pid_t *ret, const char *const argv[], int in, int out) {
         error = describe_child(&child);
     }
     if (!error) { /* exec does not write to argv: the missing const is history */
-        error = posix_spawn(ret, argv[0], &files, &child, (char *const *)(uintptr_t)argv,
-                            environ);
+        error = posix_spawn(ret, start->argv[0], &files, &child,
+                            (char *const *)(uintptr_t)start->argv, start->environment);
     }
     posix_spawnattr_destroy(&child);
 out:
@@ -107,7 +113,7 @@ out:
     return -error;
 }
 
-int bk__process_start(struct bk__process *ret, const char *const argv[]) {
+static int start_with(struct bk__process *ret, const struct start *start) {
     int in[2] = {-1, -1}, out[2] = {-1, -1}, error;
     pid_t pid;
 
@@ -121,7 +127,7 @@ int bk__process_start(struct bk__process *ret, const char *const argv[]) {
         close(in[1]);
         return error;
     }
-    error = spawn(&pid, argv, in[0], out[1]);
+    error = spawn(&pid, start, in[0], out[1]);
     close(in[0]);
     close(out[1]);
     if (error) {
@@ -133,11 +139,28 @@ int bk__process_start(struct bk__process *ret, const char *const argv[]) {
     return 0;
 }
 
+int bk__process_start(struct bk__process *ret, const char *const argv[]) {
+    return start_with(ret, &(struct start){argv, environ});
+}
+
+int bk__process_start_bare(struct bk__process *ret, const char *const argv[]) {
+    static char *const none[] = {NULL};
+    return start_with(ret, &(struct start){argv, none});
+}
+
 void bk__process_close_input(struct bk__process *process) {
     if (process->to >= 0) {
         close(process->to);
     }
     process->to = -1;
+}
+
+void bk__process_leave(struct bk__process *process) {
+    bk__process_close_input(process);
+    if (process->from >= 0) {
+        close(process->from);
+    }
+    *process = (struct bk__process){.pid = -1, .to = -1, .from = -1};
 }
 
 /* Its status in *ret and true, or -errno there and true; false: it still runs. */

@@ -15,7 +15,11 @@ struct bk__process {
 
 /* argv[0] is an absolute path; the environment is inherited. 0 or -errno. */
 int bk__process_start(struct bk__process *ret, const char *const argv[]);
+/* The same with an empty environment, for a process that may outlive the host. */
+int bk__process_start_bare(struct bk__process *ret, const char *const argv[]);
 void bk__process_close_input(struct bk__process *process);
+/* Closes both pipes and lets it run; nobody waits for its end. */
+void bk__process_leave(struct bk__process *process);
 /* Waits for its end; kills it when it is not gone after wait_ms. Returns the exit status as
    waitpid() gives it, or -errno (ECHILD where the host ignores SIGCHLD). */
 int bk__process_end(struct bk__process *process, int wait_ms);

@@ -5,11 +5,12 @@ import json
 import os
 import signal
 import socket
+import threading
 import subprocess
 import threading
 import time
 
-from box import Box, Wrong, check_rdb, fill, keys, same
+from box import Box, Fake, Wrong, check_rdb, fill, keys, same
 from botkeep import Keeper  # noqa: E402, after box has said where it is
 from servers import Redis
 
@@ -45,7 +46,7 @@ def an_empty_server_is_a_backup_too():
 
 @fact
 def a_large_dump_is_compressed_and_gunzip_gives_it_back():
-    with Redis('enable-debug-command local') as server, Box(server) as box:
+    with Redis() as server, Box(server) as box:
         server.cli('DEBUG', 'POPULATE', 60000, 'key', 100)
         made = box.good('backup', 'create', '--compress', 'gzip')
         out = os.path.join(box.folder, 'plain.rdb')
@@ -182,46 +183,6 @@ def a_cancel_while_the_server_waits_ends_at_once_and_leaves_nothing():
         same((box.archives(), box.leftovers()), ([], []))
 
 
-class Fake:
-    """A server that answers like Redis until the dump, and then does what it is told to."""
-
-    def __init__(self, after_psync):
-        self.listener = socket.create_server(('127.0.0.1', 0))
-        self.port = self.listener.getsockname()[1]
-        self.after = after_psync
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        while True:
-            try:
-                link, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.talk, args=(link,), daemon=True).start()
-
-    def talk(self, link):
-        with link:
-            while True:
-                said = link.recv(65536)
-                if not said:
-                    return
-                if b'PSYNC' in said:
-                    link.sendall(b'+FULLRESYNC ' + b'a' * 40 + b' 0\r\n\n\n')
-                    link.sendall(self.after)
-                    return
-                if b'INFO' in said:
-                    text = b'redis_version:7.0.15\r\nrole:master\r\n'
-                    link.sendall(b'$%d\r\n%s\r\n' % (len(text), text))
-                else:
-                    link.sendall(b'+PONG\r\n' if b'PING' in said else b'+OK\r\n')
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.listener.close()
-
-
 def real_dump():
     with Redis() as server, Box(server) as box:
         fill(server)
@@ -261,7 +222,7 @@ def a_dump_cut_short_or_damaged_on_its_way_is_no_backup():
 
 @fact
 def a_server_killed_in_the_middle_of_a_dump_leaves_nothing_behind():
-    with Redis('rdb-key-save-delay 1000', 'enable-debug-command local') as server, Box(server) as box:
+    with Redis('rdb-key-save-delay 1000') as server, Box(server) as box:
         server.cli('DEBUG', 'POPULATE', 60000, 'key', 100)
         child = box.start('backup', 'create')
         until = time.monotonic() + 30

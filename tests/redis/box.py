@@ -1,14 +1,15 @@
 """box.py: a bot's folder beside a real Redis server, the program run in it, and data of every kind.
 Not tests: tests/redis/run's files use it.
 """
-import hashlib
 import json
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / 'tests/support'))
@@ -67,15 +68,8 @@ def keys(server):
 
 
 def state(server):
-    """A digest of all keys of all databases, values and types as the server itself dumps them."""
-    digest = hashlib.sha256()
-    for db in sorted(int(name[2:]) for name in keys(server)):
-        script = ("local all = redis.call('keys', '*') table.sort(all) local out = {} for i, k in ipairs(all) do "
-                  "out[i] = k .. '=' .. redis.sha1hex(redis.call('dump', k)) .. "
-                  "(redis.call('ttl', k) >= 0 and '!' or '') end return table.concat(out, ' ')")
-        digest.update(b'%d ' % db + server.cli('EVAL', script, 0, db=db).encode())
-    digest.update(server.cli('FUNCTION', 'LIST').encode())
-    return digest.hexdigest()
+    """What the server itself says of all its data: keys, values, times to live, functions."""
+    return server.cli('DEBUG', 'DIGEST') + server.cli('FUNCTION', 'LIST')
 
 
 class Box:
@@ -145,6 +139,56 @@ class Box:
 
     def path(self, name):
         return os.path.join(self.backups, name)
+
+
+def bulk(text):
+    return b'$%d\r\n%s\r\n' % (len(text), text.encode())
+
+
+class Fake:
+    """A server that answers like Redis until the dump, and then does what it is told to."""
+
+    def __init__(self, after_psync, settings=None, **info):
+        self.info = dict(dict(redis_version='7.0.15', role='master', redis_mode='standalone'), **info)
+        self.settings = settings or {}
+        self.heard = b''
+        self.listener = socket.create_server(('127.0.0.1', 0))
+        self.port = self.listener.getsockname()[1]
+        self.after = after_psync
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                link, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.talk, args=(link,), daemon=True).start()
+
+    def talk(self, link):
+        with link:
+            while True:
+                said = link.recv(65536)
+                if not said:
+                    return
+                self.heard += said
+                if b'PSYNC' in said:
+                    link.sendall(b'+FULLRESYNC ' + b'a' * 40 + b' 0\r\n\n\n')
+                    link.sendall(self.after)
+                    return
+                if b'INFO' in said:
+                    link.sendall(bulk(''.join('%s:%s\r\n' % each for each in self.info.items())))
+                elif b'CONFIG' in said:
+                    name = said.split(b'\r\n')[-2].decode()
+                    link.sendall(b'*2\r\n' + bulk(name) + bulk(self.settings.get(name, 'no')))
+                else:
+                    link.sendall(b'+PONG\r\n' if b'PING' in said else b'+OK\r\n')
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
 
 
 def check_rdb(path):

@@ -1,1 +1,493 @@
+"""restores.py: dumps back into a server that lives on. Whatever is wrong is refused with the server
+untouched; whatever breaks on the way ends with a master that has its old data or all of the new.
+"""
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+from box import BUILD, ROOT, Box, Fake, Wrong, fill, keys, same, state
+from servers import Redis
+
 FACTS = []
+
+
+def slow(microseconds, **options):
+    """A server that takes so long for each key it loads, and answers meanwhile."""
+    return Redis('key-load-delay %d' % microseconds, 'loading-process-events-interval-bytes 1024', **options)
+
+
+def fact(function):
+    FACTS.append(function)
+    return function
+
+
+def is_master(server):
+    same(server.info('role'), 'master', 'the role')
+
+
+def changed(server, box, tag='second'):
+    """A backup of the first state, and then another one on the server: (name, old, present)."""
+    fill(server)
+    old = state(server)
+    name = box.good('backup', 'create')['name']
+    server.cli('FLUSHALL')
+    server.cli('SET', 'tag', tag)
+    server.cli('SET', 'elsewhere', 'x', db=7)
+    return name, old, state(server)
+
+
+def restored(server, box):
+    name, old, _ = changed(server, box)
+    pid = server.info('process_id')
+    result = box.good('backup', 'restore', '--name', name)
+    same(state(server), old, 'the state')
+    same(server.info('process_id'), pid, 'the process')
+    is_master(server)
+    return result
+
+
+@fact
+def a_restore_brings_everything_back_without_a_restart():
+    with Redis() as server, Box(server) as box:
+        result = restored(server, box)
+        same((result['mode'], result['applied']), ('live', True))
+        before = box.good('backup', 'restore', '--name', result['pre_restore'])
+        same(before['applied'], True)
+        same((server.cli('GET', 'tag'), keys(server)), ('second', {'db0': 1, 'db7': 1}))
+
+
+@fact
+def passwords_users_and_sockets_are_no_hindrance():
+    needs = '+psync +replconf +ping +info +replicaof'
+    for settings, url in (
+            (dict(password='p@ss/w:rd%20 #?'), lambda s: s.url()),
+            (dict(password='p@ss'), lambda s: s.url(socket_path=True)),
+            (dict(password='p@ss', extra=['masterauth p@ss', 'masteruser default']), lambda s: s.url()),
+            (dict(extra=['user keeper on >k ~* ' + needs]), lambda s: s.url(user='keeper', password='k'))):
+        extra = settings.pop('extra', [])
+        with Redis(*extra, **settings) as server, Box(server, url(server)) as box:
+            restored(server, box)
+
+
+@fact
+def an_append_only_server_keeps_what_was_restored():
+    with Redis('appendonly yes') as server, Box(server) as box:
+        restored(server, box)
+        wanted = keys(server)
+        server.stop(signal.SIGKILL)
+        server.start()
+        same(keys(server), wanted, 'after kill -9 and a start')
+        same(server.cli('GET', 'tag'), 'first')
+
+
+@fact
+def a_server_that_loads_from_the_socket_is_restored_too():
+    for how in ('swapdb', 'on-empty-db'):
+        with Redis('repl-diskless-load ' + how) as server, Box(server) as box:
+            restored(server, box)
+
+
+@fact
+def an_empty_dump_empties_the_server():
+    with Redis() as server, Box(server) as box:
+        name = box.good('backup', 'create')['name']
+        fill(server)
+        server.cli('FUNCTION', 'FLUSH')
+        box.good('backup', 'restore', '--name', name)
+        same(keys(server), {})
+        is_master(server)
+
+
+@fact
+def a_dump_without_a_checksum_is_restored_by_its_sha256():
+    with Redis('rdbchecksum no') as server, Box(server) as box:
+        restored(server, box)
+
+
+@fact
+def a_large_compressed_dump_is_restored():
+    with Redis() as server, Box(server) as box:
+        server.cli('DEBUG', 'POPULATE', 50000, 'key', 200)
+        name = box.good('backup', 'create', '--compress', 'gzip')['name']
+        server.cli('FLUSHALL')
+        box.good('backup', 'restore', '--name', name)
+        same(keys(server), {'db0': 50000})
+
+
+@fact
+def a_staged_restore_is_applied_at_the_next_start():
+    with Redis() as server, Box(server) as box:
+        name, old, _ = changed(server, box)
+        box.good('backup', 'restore', '--name', name, '--mode', 'staged')
+        same(server.cli('GET', 'tag'), 'second')
+        start = subprocess.run(
+            [os.environ.get('PYTHON', 'python3'), '-c',
+             'import sys\nfrom botkeep import Keeper\nwith Keeper(database=sys.argv[1], backup_dir="backups", '
+             'env_file=""): pass', box.url], cwd=box.folder, capture_output=True, text=True, check=False,
+            env=dict(box.environment(), PYTHONPATH=str(ROOT / 'bindings/python')))
+        same(start.returncode, 0, start.stderr)
+        same(state(server), old)
+        is_master(server)
+
+
+# ---- what is refused --------------------------------------------------------------------
+
+
+def refused(server, box, name, code, says=()):
+    """It fails so, and nothing of the server is other than before."""
+    before = (state(server), server.info('process_id'), server.info('master_replid'))
+    box.bad('backup', 'restore', '--name', name, code=code, says=says)
+    same((state(server), server.info('process_id'), server.info('master_replid')), before, 'the server')
+
+
+@fact
+def every_damage_of_a_dump_is_refused_before_the_first_byte():
+    with Redis() as server, Box(server) as box:
+        name, _, present = changed(server, box)
+        with open(box.path(name), 'rb') as file:
+            dump = file.read()
+        places = sorted(random.Random(7).sample(range(len(dump)), 12)) + [0, 8, len(dump) - 9, len(dump) - 1]
+        damages = [dump[:i] + bytes([dump[i] ^ (1 << (i % 8))]) + dump[i + 1:] for i in places]
+        damages += [dump[:-1], dump[:-8], dump[:100], b'', dump + b'x', dump[:-8] + b'\0' * 8]
+        for damage in damages:
+            with open(box.path(name), 'wb') as file:
+                file.write(damage)
+            status, _, said = box.run('backup', 'restore', '--name', name)
+            if status == 0 or 'BK_ECORRUPT' not in said and 'BK_ENOTFOUND' not in said:
+                raise Wrong('%d bytes: %s' % (len(damage), said))
+        same(state(server), present)
+        is_master(server)
+
+
+def forge(box, name, change):
+    """A backup whose manifest is right about a dump that is not."""
+    import hashlib
+    with open(box.path(name), 'rb') as file:
+        dump = change(file.read())
+    with open(box.path(name), 'wb') as file:
+        file.write(dump)
+    digest = hashlib.sha256(dump).hexdigest()
+    with open(box.path(name + '.json'), encoding='utf-8') as file:
+        sheet = json.load(file)
+    sheet.pop('places', None)
+    sheet.update(sha256=digest, archive_sha256=digest, bytes=len(dump), database_bytes=len(dump))
+    with open(box.path(name + '.json'), 'w', encoding='utf-8') as file:
+        json.dump(sheet, file)
+
+
+def crc64(data):
+    """CRC-64/Jones, bit by bit: another way than the library's."""
+    crc = 0
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x95ac9329ac4bc9b5 if crc & 1 else 0)
+    return crc.to_bytes(8, 'little')
+
+
+@fact
+def a_dump_of_a_later_redis_is_refused():
+    with Redis() as server, Box(server) as box:
+        server.cli('SET', 'a', '1')
+        name = box.good('backup', 'create')['name']
+        forge(box, name, lambda d: (lambda new: new + crc64(new))(d[:5] + b'0011' + d[9:-8]))
+        refused(server, box, name, 'BK_EUNSUPPORTED', 'RDB version 11')
+
+
+@fact
+def a_wrong_checksum_with_a_right_hash_is_refused():
+    with Redis() as server, Box(server) as box:
+        server.cli('SET', 'a', '1')
+        name = box.good('backup', 'create')['name']
+        forge(box, name, lambda d: d[:-1] + bytes([d[-1] ^ 1]))
+        refused(server, box, name, 'BK_ECORRUPT', 'CRC-64')
+
+
+@fact
+def data_of_modules_is_refused():
+    with Redis() as server, Box(server) as box:
+        server.cli('SET', 'a', '1')
+        name = box.good('backup', 'create')['name']
+        value = b'\x07\x01m' + b'\x81' + b'\0' * 7 + b'\x05' + b'\x00'
+        forge(box, name, lambda d: (lambda new: new + crc64(new))(d[:-9] + value + b'\xff'))
+        refused(server, box, name, 'BK_EUNSUPPORTED', 'modules')
+
+
+@fact
+def a_server_with_replicas_is_refused():
+    with Redis() as server, Redis() as other, Box(server) as box:
+        name, _, _ = changed(server, box)
+        other.cli('REPLICAOF', '127.0.0.1', server.port)
+        until = time.monotonic() + 30
+        while other.info('master_link_status') != 'up' and time.monotonic() < until:
+            time.sleep(0.05)
+        refused(server, box, name, 'BK_EUNSUPPORTED', '1 replicas are attached')
+        same(other.info('master_link_status'), 'up')
+
+
+@fact
+def a_replica_is_refused():
+    with Redis() as server, Redis() as other:
+        with Box(other) as box:
+            name, _, _ = changed(other, box)
+            other.cli('REPLICAOF', '127.0.0.1', server.port)
+            until = time.monotonic() + 30
+            while other.info('master_link_status') != 'up' and time.monotonic() < until:
+                time.sleep(0.05)
+            refused(other, box, name, 'BK_EUNSUPPORTED', 'itself a replica')
+            same(other.info('master_link_status'), 'up')
+
+
+@fact
+def a_node_of_a_cluster_is_refused():
+    with Redis('cluster-enabled yes') as server, Box(server) as box:
+        server.cli('CLUSTER', 'ADDSLOTSRANGE', 0, 16383)
+        until = time.monotonic() + 30
+        while 'cluster_state:ok' not in server.cli('CLUSTER', 'INFO') and time.monotonic() < until:
+            time.sleep(0.05)
+        server.cli('SET', 'a', '1')
+        name = box.good('backup', 'create')['name']
+        refused(server, box, name, 'BK_EUNSUPPORTED', 'cluster')
+
+
+@fact
+def a_user_without_replicaof_is_told_before():
+    with Redis('user keeper on >k ~* +psync +replconf +ping +info') as server:
+        with Box(server, server.url(user='keeper', password='k')) as box:
+            name, _, _ = changed(server, box)
+            refused(server, box, name, 'BK_EDENIED', '+psync +replconf +ping +info +replicaof')
+
+
+@fact
+def servers_that_cannot_be_restored_are_not_told_anything():
+    with Redis() as server, Box(server) as box:
+        server.cli('SET', 'a', '1')
+        with open(box.path(box.good('backup', 'create')['name']), 'rb') as file:
+            dump = file.read()
+    whole = b'$%d\r\n' % len(dump) + dump
+    for says, code, settings, info in (
+            ('tls-replication', 'BK_EUNSUPPORTED', {'tls-replication': 'yes'}, {}),
+            ('flush-before-load', 'BK_EUNSUPPORTED', {'repl-diskless-load': 'flush-before-load'}, {}),
+            ('cluster', 'BK_EUNSUPPORTED', {}, {'cluster_enabled': '1'}),
+            ('itself a replica', 'BK_EUNSUPPORTED', {}, {'role': 'slave'}),
+            ('still loading', 'BK_EBUSY', {}, {'loading': '1'}),
+            ('still loading', 'BK_EBUSY', {}, {'async_loading': '1'}),
+            ('replicas are attached', 'BK_EUNSUPPORTED', {}, {'connected_slaves': '2'})):
+        with Fake(whole, settings, **info) as fake:
+            with Box(None, 'redis://127.0.0.1:%d' % fake.port) as box:
+                name = box.good('backup', 'create')['name']
+                box.bad('backup', 'restore', '--name', name, code=code, says=says)
+                same(b'REPLICAOF' in fake.heard.replace(b'REPLICAOF\r\n$2\r\nNO', b''), False, says)
+
+
+@fact
+def without_the_program_that_watches_there_is_no_restore():
+    with Redis() as server, Box(server) as box:
+        name, _, present = changed(server, box)
+        alone = os.path.join(box.folder, 'alone')
+        os.mkdir(alone)
+        shutil.copy(str(BUILD / 'libbotkeep.so.0'), alone)
+        code = ('import sys\nfrom botkeep import Keeper, IsolationError\n'
+                'with Keeper(database=sys.argv[1], backup_dir="backups", env_file="", run_track=False) as k:\n'
+                '    try:\n        k.backup.restore(name=sys.argv[2]).result()\n'
+                '    except IsolationError as error: print("refused", error)\n')
+        done = subprocess.run(['python3', '-c', code, box.url, name], cwd=box.folder, capture_output=True, text=True,
+                              check=False, env=dict(box.environment(), PYTHONPATH=str(ROOT / 'bindings/python'),
+                                                    BOTKEEP_LIBRARY=os.path.join(alone, 'libbotkeep.so.0')))
+        same('refused' in done.stdout, True, done.stdout + done.stderr)
+        same(state(server), present)
+        is_master(server)
+
+
+# ---- what breaks on the way -------------------------------------------------------------
+
+
+def settles(server, seconds=60):
+    """Waits until it is a master that has loaded."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            if server.info('role') == 'master' and server.info('loading') == '0':
+                return
+        except Wrong:
+            pass  # it is loading, or busy
+        time.sleep(0.05)
+    raise Wrong('it is still no master: %s' % server.said())
+
+
+@fact
+def killed_at_any_moment_the_server_is_a_master_with_the_old_data_or_the_new():
+    kills = int(os.environ.get('KILLS') or 12)
+    seed = int(os.environ.get('SEED') or time.time_ns() % 1000003)
+    dice = random.Random(seed)
+    with Redis() as server, Box(server) as box:
+        server.cli('DEBUG', 'POPULATE', 60000, 'new', 300)
+        server.cli('SET', 'tag', 'new')
+        name = box.good('backup', 'create', '--compress', 'none')['name']
+        seen, span = set(), 0.0
+        for i in range(kills):
+            server.cli('FLUSHALL')
+            server.cli('SET', 'tag', 'old')
+            began = time.monotonic()
+            child = box.start('backup', 'restore', '--name', name)
+            if i == 0:
+                child.communicate(timeout=60)
+                span = time.monotonic() - began
+            else:
+                time.sleep(dice.uniform(0, span * 1.1) if i > 1 else 0)
+                child.send_signal(signal.SIGKILL)
+                child.communicate()
+            settles(server)
+            found = (server.cli('GET', 'tag'), keys(server))
+            seen.add(found[0])
+            if found not in (('old', {'db0': 1}), ('new', {'db0': 60001})):
+                raise Wrong('seed %d, kill %d: %r' % (seed, i, found))
+        same(seen, {'old', 'new'}, 'seed %d: the states that were seen' % seed)
+
+
+@fact
+def a_host_that_hangs_is_given_up_by_the_watch():
+    with slow(200) as server, Box(server) as box:
+        server.cli('DEBUG', 'POPULATE', 20000, 'new', 100)
+        name = box.good('backup', 'create')['name']
+        server.cli('FLUSHALL')
+        child = box.start('backup', 'restore', '--name', name)
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            try:
+                if server.info('role') == 'slave':
+                    break
+            except Wrong:
+                pass
+            time.sleep(0.002)
+        child.send_signal(signal.SIGSTOP)
+        try:
+            settles(server, 90)
+        finally:
+            child.send_signal(signal.SIGKILL)
+            child.communicate()
+        found = keys(server)
+        if found not in ({}, {'db0': 20000}):
+            raise Wrong(repr(found))
+
+
+@fact
+def a_cancel_on_the_way_ends_with_a_master_and_the_old_data():
+    with Redis() as server, Box(server) as box:
+        server.cli('DEBUG', 'POPULATE', 200000, 'new', 200)
+        name = box.good('backup', 'create', '--compress', 'none')['name']
+        server.cli('FLUSHALL')
+        server.cli('SET', 'tag', 'old')
+        child = box.start('backup', 'restore', '--name', name)
+        until = time.monotonic() + 30
+        while server.info('role') == 'master' and time.monotonic() < until and child.poll() is None:
+            pass
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=60)
+        is_master(server)
+        found = keys(server)
+        if child.returncode == 0:
+            same(found, {'db0': 200000}, 'it came too late')
+        else:
+            same((found, 'BK_ECANCELLED' in out + err), ({'db0': 1}, True), out + err)
+
+
+@fact
+def a_server_that_dies_on_the_way_is_an_error():
+    with slow(300) as server, Box(server) as box:
+        server.cli('DEBUG', 'POPULATE', 20000, 'new', 100)
+        name = box.good('backup', 'create')['name']
+        child = box.start('backup', 'restore', '--name', name)
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            try:
+                if server.info('role') == 'slave':
+                    break
+            except Wrong:
+                break
+            time.sleep(0.002)
+        server.stop(signal.SIGKILL)
+        time.sleep(1)
+        server.start()
+        out, err = child.communicate(timeout=120)
+        same(child.returncode != 0, True, out + err)
+        settles(server)
+
+
+@fact
+def the_watch_has_no_secrets_where_others_look():
+    secret = 'hunter2-secret'
+    with slow(500, password=secret) as server, Box(server) as box:
+        server.cli('DEBUG', 'POPULATE', 4000, 'new', 100)
+        name = box.good('backup', 'create')['name']
+        child = box.start('backup', 'restore', '--name', name)
+        found = []
+        while child.poll() is None and not found:
+            for pid in filter(str.isdigit, os.listdir('/proc')):
+                try:
+                    with open('/proc/%s/cmdline' % pid, 'rb') as file:
+                        line = file.read()
+                    if b'\0watch\0' in line:
+                        with open('/proc/%s/environ' % pid, 'rb') as file:
+                            found.append(line + file.read())
+                except OSError:
+                    pass
+        out, err = child.communicate(timeout=60)
+        same((child.returncode, len(found) > 0), (0, True), out + err)
+        same([secret.encode() in text for text in found], [False] * len(found))
+
+
+@fact
+def only_the_server_itself_is_served_and_only_once():
+    """While the server is slow to load, the source's port answers nobody with the dump."""
+    with slow(500) as server, Box(server) as box:
+        server.cli('DEBUG', 'POPULATE', 4000, 'new', 100)
+        name = box.good('backup', 'create')['name']
+        child = box.start('backup', 'restore', '--name', name)
+        got, port = b'', None
+        while child.poll() is None and port is None:
+            port = server.info('master_port')
+        time.sleep(0.2)
+        try:
+            with socket.create_connection(('127.0.0.1', int(port)), timeout=2) as link:
+                link.settimeout(2)
+                link.sendall(b'*3\r\n$5\r\nPSYNC\r\n$1\r\n?\r\n$2\r\n-1\r\n')
+                got = link.recv(65536)
+        except OSError:
+            pass
+        out, err = child.communicate(timeout=60)
+        same(child.returncode, 0, out + err)
+        same(b'REDIS00' in got, False, repr(got[:50]))
+
+
+@fact
+def writers_during_a_restore_lose_only_what_they_wrote_before():
+    """A client that writes all the time is refused while the server follows us, and goes on after."""
+    with Redis() as server, Box(server) as box:
+        name, _, _ = changed(server, box)
+        stop, answers = threading.Event(), []
+
+        def write():
+            with socket.create_connection(('127.0.0.1', server.port)) as link:
+                while not stop.is_set():
+                    link.sendall(b'SET late x\r\n')
+                    answers.append(link.recv(4096))
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            box.good('backup', 'restore', '--name', name)
+        except Wrong as error:
+            same('has' in str(error), True)
+        time.sleep(0.2)
+        stop.set()
+        writer.join()
+        same(answers[-1], b'+OK\r\n', 'the last answer')
+        same(server.cli('GET', 'tag'), 'first')
+        is_master(server)

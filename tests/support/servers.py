@@ -161,7 +161,7 @@ class Redis(Server):
         self.password = password
         self.socket = os.path.join(self.folder, 'redis.sock')
         lines = ['bind 127.0.0.1', 'port %d' % self.port, 'unixsocket ' + self.socket, 'dir ' + self.folder,
-                 'save ""', 'repl-diskless-sync-delay 0', 'loglevel notice', 'daemonize no', *settings]
+                 'save ""', 'repl-diskless-sync-delay 0', 'enable-debug-command local', 'daemonize no', *settings]
         if password is not None:
             lines.append('requirepass "%s"' % password.replace('\\', '\\\\').replace('"', '\\"'))
         self.config = os.path.join(self.folder, 'redis.conf')

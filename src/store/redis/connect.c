@@ -30,7 +30,7 @@ int bk__redis_poll(struct bk__job *job, int fd, short events, int wait_ms) {
     for (;;) {
         int64_t left = until - bk__clock_mono();
         int slice = left < 0 ? 0 : left < SLICE_MS ? (int)left : SLICE_MS;
-        int rc = bk__job_check(job);
+        int rc = job == NULL ? 0 : bk__job_check(job);
 
         if (rc != 0) {
             return rc;

@@ -98,26 +98,6 @@ static int has_table(struct bk__store *store, const char *table) {
     return no_scripts();
 }
 
-/* There is no file to put another in the place of. */
-static int replace(struct bk__job *job, const char *database, const char *image_path,
-                   char **ret_kept) {
-    (void)job;
-    (void)database;
-    (void)image_path;
-    (void)ret_kept;
-    return bk__fail(BK_EUNSUPPORTED,
-                    "A Redis server is restored while it runs, and this one does not "
-                    "answer. Nothing was touched. Start it and restore again.");
-}
-
-static int restore(struct bk__store *store, const char *image_path, char **ret_kept) {
-    (void)store;
-    (void)image_path;
-    (void)ret_kept;
-    return bk__fail(BK_EUNSUPPORTED, "A Redis server cannot be restored yet. Nothing was "
-                                     "touched. Restore to a path.");
-}
-
 const struct bk__store_driver bk__redis_driver = {
     .name = "redis",
     .content = "rdb",
@@ -126,7 +106,7 @@ const struct bk__store_driver bk__redis_driver = {
     .close = close_store,
     .probe = bk__redis_probe,
     .snapshot = bk__redis_snapshot,
-    .restore = restore,
+    .restore = bk__redis_restore,
     .begin = begin,
     .commit = begin,
     .rollback = rollback,
@@ -134,5 +114,5 @@ const struct bk__store_driver bk__redis_driver = {
     .query = query,
     .has_table = has_table,
     .prove = bk__redis_prove,
-    .replace = replace,
+    .replace = NULL,
 };

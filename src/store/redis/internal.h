@@ -39,7 +39,7 @@ void bk__redis_address_free(struct bk__redis_address *address);
 /* A connected socket, close-on-exec, blocking; or an error with its text. */
 int bk__redis_connect(struct bk__job *job, const struct bk__redis_address *address);
 
-/* 1: events came, 0: not within wait_ms, or BK_ECANCELLED. */
+/* 1: events came, 0: not within wait_ms, or BK_ECANCELLED (never where job is NULL). */
 int bk__redis_poll(struct bk__job *job, int fd, short events, int wait_ms);
 
 /* ---- link.c --------------------------------------------------------------------------- */
@@ -49,10 +49,13 @@ struct bk__redis_link {
     struct bk__job *job;
     const struct bk__redis_address *at;
     redisContext *c; /* NULL: closed */
+    bool stubborn;   /* goes on when the job is cancelled: for what must be put right */
 };
 
 int bk__redis_link_open(struct bk__redis_link *ret, struct bk__job *job,
                         const struct bk__redis_address *address);
+/* A new connection in the place of one that is lost; stubborn stays as it was. */
+int bk__redis_link_again(struct bk__redis_link *link);
 void bk__redis_link_close(struct bk__redis_link *link);
 
 /* Sends a command of words (a list that NULL ends) and gives its reply, which may be an error of the
@@ -96,9 +99,16 @@ int bk__redis_snapshot(struct bk__store *store, const char *path, struct bk__ima
 int bk__redis_prove(struct bk__job *job, const char *image_path,
                     struct json_object *ret_report);
 
-/* ---- image.c -------------------------------------------------------------------------- */
+int bk__redis_restore(struct bk__store *store, const char *image_path, char **ret_kept);
+
+/* ---- check.c -------------------------------------------------------------------------- */
 
 struct bk__rdb_facts;
+/* Whether the server may and can take that dump: asked before anything is done to it. */
+int bk__redis_check(struct bk__redis *redis, const struct bk__rdb_facts *facts);
+
+/* ---- image.c -------------------------------------------------------------------------- */
+
 /* Walks the dump at path under progress and cancel; BK_ECORRUPT says what is wrong with it. */
 int bk__redis_image_walk(struct bk__job *job, const char *path,
                          struct bk__rdb_facts *ret);

@@ -54,8 +54,11 @@ static int hear(struct bk__redis_link *link, redisReply **ret) {
             *ret = reply;
             return 0;
         }
-        came = bk__redis_poll(link->job, link->c->fd, POLLIN, left > 0 ? (int)left : 0);
+        came = bk__redis_poll(link->stubborn ? NULL : link->job, link->c->fd, POLLIN,
+                              left > 0 ? (int)left : 0);
         if (came < 0) {
+            bk__redis_link_close(
+                link); /* the answer still to come would be the next one's */
             return came;
         }
         if (came == 0) {
@@ -229,29 +232,41 @@ static int log_in(struct bk__redis_link *link) {
     return rc;
 }
 
-int bk__redis_link_open(struct bk__redis_link *ret, struct bk__job *job,
-                        const struct bk__redis_address *address) {
+static int open_link(struct bk__redis_link *link) {
     static const char *const ping[] = {"PING", NULL};
-    struct bk__redis_link link = {.job = job, .at = address};
-    int fd = bk__redis_connect(job, address);
+    int fd = bk__redis_connect(link->stubborn ? NULL : link->job, link->at);
     int rc;
 
     if (fd < 0) {
         return fd;
     }
-    link.c = redisConnectFd(fd);
-    if (link.c == NULL) {
+    link->c = redisConnectFd(fd);
+    if (link->c == NULL) {
         close(fd);
         return bk__fail_memory();
     }
-    rc = log_in(&link);
+    rc = log_in(link);
     if (rc == 0) {
-        rc = bk__redis_order(&link, ping, "does not answer a PING");
+        rc = bk__redis_order(link, ping, "does not answer a PING");
     }
     if (rc != 0) {
-        bk__redis_link_close(&link);
-        return rc;
+        bk__redis_link_close(link);
     }
-    *ret = link;
-    return 0;
+    return rc;
+}
+
+int bk__redis_link_open(struct bk__redis_link *ret, struct bk__job *job,
+                        const struct bk__redis_address *address) {
+    struct bk__redis_link link = {.job = job, .at = address};
+    int rc = open_link(&link);
+
+    if (rc == 0) {
+        *ret = link;
+    }
+    return rc;
+}
+
+int bk__redis_link_again(struct bk__redis_link *link) {
+    bk__redis_link_close(link);
+    return open_link(link);
 }

@@ -261,6 +261,7 @@ static int check_sum(struct bk__rdb *rdb, const unsigned char tail[BK__RDB_TAIL]
     uint64_t stored = bk__crc64_read(tail);
 
     rdb->facts->summed = stored != 0;
+    rdb->facts->sum = rdb->crc.sum;
     if (stored != 0 && stored != rdb->crc.sum) {
         return bk__rdb_wrong(rdb, "its CRC-64 is not that of its bytes,");
     }

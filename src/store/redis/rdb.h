@@ -24,6 +24,8 @@ struct bk__rdb_facts {
     int64_t bytes;
     bool
         summed; /* it ends with a sum, and that is right; false: the server left it out */
+    uint64_t sum;     /* of all bytes before that sum, computed */
+    bool modules;     /* it holds data of modules */
     bool counted;     /* false: it holds a type of a later Redis, named in unknown */
     char unknown[64]; /* "value type 24 at byte 1234" */
     char server[32];  /* the version of Redis that wrote it, "" when it does not say */

@@ -148,6 +148,7 @@ int bk__rdb_module(struct bk__rdb *rdb) {
     uint64_t ignored;
     int rc = bk__rdb_length(rdb, &part);
 
+    rdb->facts->modules = true;
     while (rc == 0 && part != PART_END) {
         if (part == PART_SIGNED || part == PART_UNSIGNED) {
             rc = bk__rdb_length(rdb, &ignored);

@@ -309,6 +309,23 @@ static int into_file(struct transfer *t, struct bk__image *ret) {
     return 0;
 }
 
+/* What this server writes, it can read: the restore asks for the version. */
+static int version_of(const char *path) {
+    char head[10] = "";
+    int fd = bk__file_open_read(path);
+    int version = 0;
+
+    if (fd < 0) {
+        return 0;
+    }
+    if (bk__file_read(fd, head, sizeof head - 1) != sizeof head - 1 ||
+        sscanf(head, "REDIS%4d", &version) != 1) {
+        version = 0;
+    }
+    bk__file_close(fd);
+    return version;
+}
+
 int bk__redis_snapshot(struct bk__store *store, const char *path, struct bk__image *ret) {
     struct bk__redis *redis = (struct bk__redis *)store;
     struct bk__redis_link link = {0};
@@ -326,6 +343,9 @@ int bk__redis_snapshot(struct bk__store *store, const char *path, struct bk__ima
                    bk__config_int(bk__job_config(redis->job), BK__OPT_SNAPSHOT_LIMIT);
         bk__crc64_begin(&t->crc);
         rc = into_file(t, ret);
+    }
+    if (rc == 0) {
+        redis->rdb_version = version_of(path);
     }
     bk__redis_link_close(&link);
     free(t);

@@ -1,0 +1,214 @@
+/*
+ * Whether a server may and can take a dump: everything that speaks against it is found here, before
+ * the server is told anything. Not the dump's own proof: image.c. restore.c calls it.
+ */
+#include <store/redis/internal.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <core/error.h>
+#include <os/clock.h>
+#include <store/redis/rdb.h>
+
+#define DOING "cannot be restored"
+#define UNTOUCHED "The server was not touched. "
+#define LEAVE_MS                                                                         \
+    5000 /* the replica that we were for a backup of before may still be seen */
+#define PAUSE_MS 100
+
+static int refuse(const struct bk__redis *redis, const char *why, const char *advice) {
+    return bk__fail(
+        BK_EUNSUPPORTED,
+        "The Redis server %s cannot be restored while it lives: %s. " UNTOUCHED "%s",
+        redis->at.shown, why, advice);
+}
+
+/* ---- what the server is --------------------------------------------------------------- */
+
+static int check_role(const struct bk__redis *redis, const char *info) {
+    char mode[32];
+    char role[32];
+
+    bk__redis_info_text(info, "redis_mode", mode, sizeof mode);
+    bk__redis_info_text(info, "role", role, sizeof role);
+    if (strcmp(mode, "cluster") == 0 ||
+        bk__redis_info_int(info, "cluster_enabled") == 1) {
+        return refuse(redis, "it is a node of a cluster",
+                      "Restore each node from its own dump while it is stopped.");
+    }
+    if (bk__redis_info_int(info, "loading") == 1 ||
+        bk__redis_info_int(info, "async_loading") == 1) {
+        return bk__fail(BK_EBUSY,
+                        "The Redis server %s is still loading its data. " UNTOUCHED
+                        "Restore again when it is done.",
+                        redis->at.shown);
+    }
+    if (strcmp(role, "master") != 0) {
+        return refuse(redis, "it is itself a replica",
+                      "Restore its master, and it follows.");
+    }
+    return 0;
+}
+
+/* Somebody else's replicas would be emptied and filled with it. */
+static int check_replicas(struct bk__redis *redis, int64_t until) {
+    char *info = NULL;
+    char why[96];
+    int64_t replicas;
+    int rc = bk__redis_info(&redis->link, "replication", &info);
+
+    if (rc != 0) {
+        return rc;
+    }
+    replicas = bk__redis_info_int(info, "connected_slaves");
+    free(info);
+    if (replicas <= 0) {
+        return 0;
+    }
+    if (bk__clock_mono() < until) {
+        bk__clock_sleep(PAUSE_MS);
+        return 1;
+    }
+    snprintf(why, sizeof why, "%lld replicas are attached to it", (long long)replicas);
+    return refuse(redis, why,
+                  "Detach them (REPLICAOF NO ONE on each), restore, and attach them "
+                  "again.");
+}
+
+static int wait_for_no_replicas(struct bk__redis *redis) {
+    int64_t until = bk__clock_mono() + LEAVE_MS;
+    int rc;
+
+    do {
+        rc = check_replicas(redis, until);
+    } while (rc == 1);
+    return rc;
+}
+
+/* ---- what it can read ----------------------------------------------------------------- */
+
+/* What the server wrote it can read; else its version says what it reads, as far as that is known. */
+static int rdb_version_of(const struct bk__redis *redis, const char *info) {
+    static const struct {
+        int major, minor, rdb;
+    } known[] = {{8, 0, 12}, {7, 4, 12}, {7, 2, 11}, {7, 0, 10}, {5, 0, 9}, {4, 0, 8}};
+    char version[32];
+    int major = 0;
+    int minor = 0;
+
+    if (redis->rdb_version > 0) {
+        return redis->rdb_version;
+    }
+    bk__redis_info_text(info, "redis_version", version, sizeof version);
+    if (sscanf(version, "%d.%d", &major, &minor) != 2) {
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (major > known[i].major ||
+            (major == known[i].major && minor >= known[i].minor)) {
+            return known[i].rdb;
+        }
+    }
+    return 0;
+}
+
+static int check_version(const struct bk__redis *redis, const char *info,
+                         const struct bk__rdb_facts *facts) {
+    int reads = rdb_version_of(redis, info);
+    char why[160];
+
+    if (reads == 0) {
+        return refuse(redis, "it is older than Redis 5, or does not tell its version",
+                      "Stop it, put the dump in the place of its own, and start it.");
+    }
+    if (facts->version <= reads) {
+        return 0;
+    }
+    snprintf(why, sizeof why,
+             "the dump is of RDB version %d (Redis %s), and it reads up to version %d",
+             facts->version, facts->server[0] != '\0' ? facts->server : "unknown", reads);
+    return refuse(redis, why, "Restore into a server of that version or a later one.");
+}
+
+static int check_modules(const struct bk__redis *redis,
+                         const struct bk__rdb_facts *facts) {
+    return !facts->modules
+               ? 0
+               : refuse(redis,
+                        "the dump holds data of modules, and a server that lacks one of "
+                        "them ends itself",
+                        "Stop it, put the dump in the place of its own, and start it "
+                        "with these modules.");
+}
+
+/* ---- what it lets us do --------------------------------------------------------------- */
+
+/* A setting, "" where the user may not ask. */
+static int ask_setting(struct bk__redis *redis, const char *name, char *ret,
+                       size_t room) {
+    const char *const words[] = {"CONFIG", "GET", name, NULL};
+    redisReply *reply = NULL;
+    int rc = bk__redis_ask(&redis->link, words, &reply);
+
+    ret[0] = '\0';
+    if (rc == 0 && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
+        reply->element[1]->type == REDIS_REPLY_STRING) {
+        snprintf(ret, room, "%s", reply->element[1]->str);
+    }
+    if (reply != NULL) {
+        freeReplyObject(reply);
+    }
+    return rc;
+}
+
+static int check_settings(struct bk__redis *redis) {
+    char value[32];
+    int rc = ask_setting(redis, "tls-replication", value, sizeof value);
+
+    if (rc == 0 && strcmp(value, "yes") == 0) {
+        rc = refuse(redis, "it takes data only over TLS (tls-replication yes)",
+                    "Turn that off for the restore.");
+    }
+    if (rc == 0) {
+        rc = ask_setting(redis, "repl-diskless-load", value, sizeof value);
+    }
+    if (rc == 0 && strcmp(value, "flush-before-load") == 0) {
+        rc = refuse(redis,
+                    "it drops its data before the new is there (repl-diskless-load "
+                    "flush-before-load)",
+                    "Set that to disabled for the restore.");
+    }
+    return rc;
+}
+
+/* A master that follows nobody is told to follow nobody: nothing changes, but a user who may not say
+   it is found now, and not by the watch when it is needed. */
+static int check_permission(struct bk__redis *redis) {
+    static const char *const words[] = {"REPLICAOF", "NO", "ONE", NULL};
+    return bk__redis_order(&redis->link, words, DOING);
+}
+
+int bk__redis_check(struct bk__redis *redis, const struct bk__rdb_facts *facts) {
+    char *info = NULL;
+    int rc = bk__redis_info(&redis->link, "everything", &info);
+
+    if (rc == 0) {
+        rc = check_role(redis, info);
+    }
+    if (rc == 0) {
+        rc = check_version(redis, info, facts);
+    }
+    free(info);
+    if (rc == 0) {
+        rc = check_modules(redis, facts);
+    }
+    if (rc == 0) {
+        rc = wait_for_no_replicas(redis);
+    }
+    if (rc == 0) {
+        rc = check_settings(redis);
+    }
+    return rc == 0 ? check_permission(redis) : rc;
+}

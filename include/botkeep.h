@@ -61,7 +61,8 @@ typedef struct bk_keeper bk_keeper;
     E(EMIGRATION, -14,                                                                   \
       "a migration failed, or the migration files and history disagree")                 \
     E(EUNSUPPORTED, -15, "this build or this kind of store cannot do that")              \
-    E(EINTERNAL, -16, "a defect in botkeep; please report it")
+    E(EINTERNAL, -16, "a defect in botkeep; please report it")                           \
+    E(EPARTIAL, -17, "some of the stores are done and some failed: the text tells which")
 
 typedef enum bk_error {
     BK_OK = 0,

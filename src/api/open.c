@@ -26,6 +26,14 @@ static int start_thread(void *context, pthread_t *ret, const char *name,
     return bk__guest_start(*mode, ret, name, entry, arg);
 }
 
+/* Whatever the mode: a lock that a forked child keeps would outlive this process. Where the
+   kernel has no second descriptor table, an ordinary thread has to do. */
+static int start_apart(pthread_t *ret, const char *name, void *(*entry)(void *),
+                       void *arg) {
+    int err = bk__guest_start(BK__GUEST_THREAD, ret, name, entry, arg);
+    return err < 0 ? bk__guest_start(BK__GUEST_PROCESS, ret, name, entry, arg) : err;
+}
+
 /* Constants, because lanes of any keeper may still need them while it ends. */
 static const enum bk__guest_mode thread_mode = BK__GUEST_THREAD;
 static const enum bk__guest_mode process_mode = BK__GUEST_PROCESS;
@@ -36,6 +44,7 @@ static struct bk__lanes lanes_of(enum bk__guest_mode mode) {
                                       : mode == BK__GUEST_PROCESS ? &process_mode
                                                                   : &own_mode;
     return (struct bk__lanes){.start = start_thread,
+                              .start_apart = start_apart,
                               .context = (void *)(uintptr_t)kept,
                               .relay = mode == BK__GUEST_PROCESS ? bk__guest_relay : NULL,
                               .isolation = bk__guest_mode_name(mode)};
@@ -156,7 +165,7 @@ static int open_keeper(struct bk__keeper *k) {
     }
     code = first_work(k);
     if (code == 0 && bk__config_bool(bk__keeper_config(k), BK__OPT_RUN_TRACK)) {
-        bk__api_plan(k); /* tools have no schedule of their own */
+        code = bk__api_plan(k); /* tools have no schedule of their own */
     }
     if (code == 0) {
         code = bk__keeper_pass(k, BK__LIFE_OPENING, BK__LIFE_OPEN, "bk_open()");

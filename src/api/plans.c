@@ -67,6 +67,7 @@ static const struct bk__plan plans[] = {
      .args = "{\"kind\":\"auto\"}",
      .every = BK__OPT_BACKUP_EVERY,
      .unit_ms = HOUR,
+     .by_cron = true,
      .enabled = BK__OPT_BACKUP_ENABLED,
      .first_ms = MINUTE,
      .recorded = true,
@@ -90,6 +91,6 @@ static const struct bk__plan plans[] = {
      .ended = seen_ended},
 };
 
-void bk__api_plan(struct bk__keeper *k) {
-    bk__keeper_plan(k, plans, sizeof plans / sizeof plans[0]);
+int bk__api_plan(struct bk__keeper *k) {
+    return bk__keeper_plan(k, plans, sizeof plans / sizeof plans[0]);
 }

@@ -6,6 +6,7 @@
 
 struct bk__keeper;
 
-void bk__api_plan(struct bk__keeper *k); /* the schedule begins once the keeper is open */
+/* The schedule begins once the keeper is open. */
+int bk__api_plan(struct bk__keeper *k);
 
 #endif

@@ -14,7 +14,6 @@
 struct bk__coding;
 struct bk__form;
 struct bk__job;
-struct bk__seal;
 struct bk__manifest;
 
 /* What the bytes of an archive are. */
@@ -27,32 +26,40 @@ struct bk__archive_facts {
     bool shut; /* it is encrypted and there was no key: what is inside was not read */
 };
 
-/* Packs an image into a new file, fsyncs it, and says what was written. Never plain where the
-   options ask for encryption. */
+/* Packs an image into a new file, fsyncs it, and says what was written. Each block was unpacked
+   again and compared. Never plain where the options ask for encryption. */
 int bk__archive_pack(struct bk__job *job, const char *image, const char *archive,
                      const struct bk__coding *coding, struct bk__archive_facts *ret);
+
+/* Reads the file again and compares its bytes with those that were written: *ret_at is where the
+   first part that differs begins, -1: none does. */
+int bk__archive_reread(struct bk__job *job, const char *path,
+                       const struct bk__archive_facts *written, int64_t *ret_at);
 
 /* Where reading goes, and under which name progress is told. */
 struct bk__archive_sink {
     const char *phase;      /* "verify", "restore" */
-    const char *what;       /* the backup's name, for error texts */
+    const char *what;       /* the backup's name, for error texts; NULL: the manifest's */
     const char *out_path;   /* for error texts; NULL when out_fd is negative */
     int out_fd;             /* the image is written here as well; -1: only read */
     int64_t database_bytes; /* the most that is accepted: a bomb stops here */
 
-    /* Of encrypted archives. seal: who wrote it just now has it; NULL: the options name the keys.
-       key_id: its header must name this key; NULL: any. may_be_shut: without its key only the frames
-       are read; otherwise that is BK_EDENIED. */
-    const struct bk__seal *seal;
+    /* Of encrypted archives. key_id: the header must name this key; NULL: any. may_be_shut: without
+       its key only the frames are read; otherwise that is BK_EDENIED. */
     const char *key_id;
     bool may_be_shut;
+
+    /* Each piece of the image is given to it, in order; nonzero, with its text set, stops. NULL:
+       nobody listens. */
+    int (*take)(void *context, const unsigned char *bytes, size_t size);
+    void *context;
 };
 
 /* Reads an archive from its file to the end. BK_ECORRUPT names the place. */
 int bk__archive_read(struct bk__job *job, const char *path, const struct bk__form *form,
                      const struct bk__archive_sink *sink, struct bk__archive_facts *ret);
 
-/* The same, and every fact must be what the manifest says: BK_ECORRUPT otherwise. what, key_id and
+/* The same, and every fact must be what the manifest says: BK_ECORRUPT otherwise. key_id and
    database_bytes of the sink come from the manifest. 1: all is well, but it stayed shut. */
 int bk__archive_check(struct bk__job *job, const char *path,
                       const struct bk__manifest *manifest, struct bk__archive_sink sink);

@@ -12,29 +12,56 @@
 #include <string.h>
 
 #include <base/buf.h>
+#include <base/json.h>
 #include <base/text.h>
 #include <core/error.h>
 #include <os/file.h>
 
 #define SUFFIX ".json"
+#define INSIDE "/manifest.json" /* of a set that is a folder */
 #define ADVICE_NAMES 5
 
 static int no_memory_path(char *path) {
     return path == NULL ? bk__fail_memory() : 0;
 }
 
+static bool is_folder(const char *name) {
+    struct bk__form form;
+    return bk__name_parse(name, NULL, &form) && bk__form_is_folder(&form);
+}
+
+char *bk__catalogue_sheet(const char *dir, const char *name) {
+    char file[BK__NAME_SIZE + sizeof INSIDE];
+    snprintf(file, sizeof file, "%.*s%s", BK__NAME_SIZE - 1, name,
+             is_folder(name) ? INSIDE : SUFFIX);
+    char *path = bk__file_join(dir, file);
+    if (path == NULL) {
+        bk__fail_memory();
+    }
+    return path;
+}
+
+char *bk__catalogue_archive(const char *dir, const struct bk__manifest *manifest) {
+    char file[2 * BK__NAME_SIZE];
+    const char *set = manifest->set;
+    snprintf(file, sizeof file, "%s%s%s", set, is_folder(set) ? "/" : "",
+             *set == '\0' || is_folder(set) ? manifest->name : "");
+    char *path = bk__file_join(dir, file);
+    if (path == NULL) {
+        bk__fail_memory();
+    }
+    return path;
+}
+
 int bk__catalogue_read(const char *dir, const char *name, struct bk__manifest *ret,
                        char *why, size_t why_room) {
-    char file[BK__NAME_SIZE + sizeof SUFFIX];
     char *text = NULL;
     size_t size = 0;
-    snprintf(file, sizeof file, "%s" SUFFIX, name);
-    char *path = bk__file_join(dir, file);
-    int rc = no_memory_path(path);
-    if (rc != 0) {
-        return rc;
+    char *path = bk__catalogue_sheet(dir, name);
+    if (path == NULL) {
+        return BK_ENOMEM;
     }
-    rc = bk__file_load(path, BK__MANIFEST_LIMIT, &text, &size);
+    int rc = bk__file_load(path, BK__MANIFEST_LIMIT, &text, &size);
     if (rc == -ENOMEM) {
         rc = bk__fail_memory();
     } else if (rc != 0) {
@@ -79,7 +106,7 @@ static int add_broken(struct bk__catalogue *to, const char *name, const char *wh
     return rc;
 }
 
-/* Takes the manifest: into the list when its archive is there, else away. */
+/* Takes the manifest: into the list when its archive (or folder) is there, else away. */
 static int add_item(struct bk__catalogue *to, struct bk__manifest *manifest,
                     int64_t size) {
     char why[160];
@@ -103,17 +130,85 @@ static int add_item(struct bk__catalogue *to, struct bk__manifest *manifest,
     return rc;
 }
 
-/* One file of the folder; anything but a manifest of ours is left alone. */
+/* The archives of a set's folder: 0 and their size together, 1 and what is wrong with them. */
+static int measure_parts(const char *dir, const struct bk__manifest *set,
+                         int64_t *ret_bytes, char *why, size_t why_room) {
+    *ret_bytes = 0;
+    for (size_t i = 0; i < set->part_count; i++) {
+        const struct bk__manifest *part = &set->parts[i];
+        if (part->name[0] == '\0') {
+            continue;
+        }
+        char *path = bk__catalogue_archive(dir, part);
+        int64_t bytes = path == NULL ? -1 : bk__file_size_of(path);
+        int rc = path == NULL ? BK_ENOMEM : 0;
+        free(path);
+        if (rc == 0 && bytes != part->bytes) {
+            snprintf(why, why_room,
+                     bytes < 0 ? "its %s is missing"
+                               : "its %s has another size than the manifest says",
+                     part->name);
+            rc = 1;
+        }
+        if (rc != 0) {
+            return rc;
+        }
+        *ret_bytes += bytes;
+    }
+    return 0;
+}
+
+/* A folder with such a name and a manifest of another program, or none, is not ours. */
+static bool is_foreign(const char *dir, const char *name) {
+    char *text = NULL;
+    char *path = bk__catalogue_sheet(dir, name);
+    int rc =
+        path == NULL ? -ENOMEM : bk__file_load(path, BK__MANIFEST_LIMIT, &text, NULL);
+    struct json_object *object = rc == 0 ? bk__json_parse(text, NULL) : NULL;
+    bool foreign = rc == -ENOENT || rc == -ENOTDIR ||
+                   (object != NULL && bk__json_member(object, "format") == NULL);
+    json_object_put(object);
+    free(text);
+    free(path);
+    return foreign;
+}
+
+static int add_set(struct bk__catalogue *to, const char *dir, const char *name) {
+    char why[160] = "";
+    struct bk__manifest set;
+    int64_t bytes = 0;
+    if (is_foreign(dir, name)) {
+        return 0;
+    }
+    int rc = bk__catalogue_read(dir, name, &set, why, sizeof why);
+    if (rc != 0) {
+        return rc == 1 ? add_broken(to, name, why) : rc;
+    }
+    rc = measure_parts(dir, &set, &bytes, why, sizeof why);
+    if (rc == 0) {
+        return add_item(to, &set, bytes);
+    }
+    if (set.sequence > to->last_sequence) {
+        to->last_sequence = set.sequence;
+    }
+    bk__manifest_clear(&set);
+    return rc == 1 ? add_broken(to, name, why) : rc;
+}
+
+/* One file of the folder; anything but a manifest or a set of ours is left alone. */
 static int add_file(struct bk__catalogue *to, const char *dir, const char *file) {
     char name[BK__NAME_SIZE];
     char why[160] = "";
     struct bk__manifest manifest;
     size_t size = strlen(file);
+    if (is_folder(file)) {
+        return add_set(to, dir, file);
+    }
     if (!bk__text_ends(file, SUFFIX) || size - strlen(SUFFIX) >= sizeof name) {
         return 0;
     }
     snprintf(name, sizeof name, "%.*s", (int)(size - strlen(SUFFIX)), file);
-    if (!bk__name_parse(name, NULL, NULL)) {
+    if (!bk__name_parse(name, NULL, NULL) || is_folder(name)) {
         return 0;
     }
     char *archive = bk__file_join(dir, name);

@@ -33,6 +33,14 @@ void bk__catalogue_free(struct bk__catalogue *catalogue);
 int bk__catalogue_pick(const struct bk__catalogue *catalogue, const char *dir,
                        const char *name, struct bk__manifest **ret);
 
+/* The path of a backup's manifest: beside the archive, or in a set's folder. NULL: ENOMEM, text
+   set. */
+char *bk__catalogue_sheet(const char *dir, const char *name);
+
+/* The path of a backup's archive; of a set's part: in the set's folder, or the tar that holds it.
+   NULL: ENOMEM, text set. */
+char *bk__catalogue_archive(const char *dir, const struct bk__manifest *manifest);
+
 /* Reads and checks one manifest file. 0 and *ret is filled; 1 and why says what is wrong with it;
    or an error. */
 int bk__catalogue_read(const char *dir, const char *name, struct bk__manifest *ret,

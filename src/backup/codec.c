@@ -5,6 +5,8 @@
  */
 #include <backup/codec.h>
 
+#include <string.h>
+
 #include <backup/name.h>
 #include <backup/pipeline.h>
 
@@ -28,7 +30,7 @@ const struct bk__codec *bk__codec_for(const struct bk__form *form) {
     static const struct bk__codec *const rows[] = {
         [BK__PLAIN] = &bk__codec_plain,
         [BK__GZIP] = &bk__codec_gzip,
-        [BK__ZSTD] = NULL,
+        [BK__ZSTD] = &bk__codec_zstd,
     };
     return rows[form->compression];
 }
@@ -45,7 +47,14 @@ static void plain_end(void *state) {
     (void)state;
 }
 
-static enum bk__codec_why plain_pass(void *state, struct bk__block *block) {
+static enum bk__codec_why plain_pack(void *state, struct bk__block *block) {
+    (void)state;
+    memcpy(block->out, block->in, block->in_size);
+    block->out_size = block->in_size;
+    return BK__CODEC_FINE;
+}
+
+static enum bk__codec_why plain_unpack(void *state, struct bk__block *block) {
     unsigned char *in = block->in;
     (void)state;
     block->in = block->out;
@@ -58,6 +67,6 @@ const struct bk__codec bk__codec_plain = {
     .room = BK__CODEC_BLOCK,
     .begin = plain_begin,
     .end = plain_end,
-    .pack = plain_pass,
-    .unpack = plain_pass,
+    .pack = plain_pack,
+    .unpack = plain_unpack,
 };

@@ -55,12 +55,16 @@ struct bk__codec {
        blocks is known for it. */
     bool ends;
 
+    /* unpack changes the bytes it reads. */
+    bool in_place;
+
     /* One worker's own state; with is the coding's. NULL: out of memory. */
     void *(*begin)(void *with);
     void (*end)(void *state);
 
-    /* block->in into block->out, setting out_size. The two buffers may change places. The block's
-       index counts from 0 within the archive. */
+    /* block->in into block->out, setting out_size. The block's index counts from 0 within the
+       archive. pack leaves in as it is, because what was packed is compared with it; unpack may
+       let the two buffers change places. */
     enum bk__codec_why (*pack)(void *state, struct bk__block *block);
     enum bk__codec_why (*unpack)(void *state, struct bk__block *block);
 
@@ -83,5 +87,6 @@ const struct bk__codec *bk__codec_for(const struct bk__form *form);
 extern const struct bk__codec
     bk__codec_plain; /* the blocks as they are, without a head */
 extern const struct bk__codec bk__codec_gzip;
+extern const struct bk__codec bk__codec_zstd;
 
 #endif

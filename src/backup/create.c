@@ -20,6 +20,7 @@
 #include <backup/manifest.h>
 #include <backup/prune.h>
 #include <backup/record.h>
+#include <backup/set.h>
 #include <backup/unchanged.h>
 
 /* Moves every member of the shown manifest into the job's result. */
@@ -63,6 +64,24 @@ static int fill_result(struct bk__job *job, const struct bk__folder *folder,
     return ok ? 0 : bk__fail_memory();
 }
 
+/* The stores it is about: all of the keeper's, or the one that the argument names. */
+static int choose_stores(struct bk__job *job, struct bk__set *set) {
+    struct bk__store_site sites[BK__STORES] = {{"database", ""}};
+    const char *only = bk__job_text(job, "store");
+    size_t count = bk__store_sites(job, sites);
+    for (size_t i = 0; i < count || i == 0; i++) { /* none set: the first says so */
+        if (only == NULL || strcmp(sites[i].name, only) == 0) {
+            set->stores[set->count++].site = sites[i];
+        }
+    }
+    return set->count > 0 ? 0
+                          : bk__fail(BK_EINVAL,
+                                     "The option %s is not set, so there is nothing to "
+                                     "save. No backup was made. Set it, or leave "
+                                     "\"store\" out.",
+                                     only);
+}
+
 /* One run in the locked folder. */
 struct run {
     struct bk__job *job;
@@ -70,6 +89,7 @@ struct run {
     struct bk__make request;
     struct bk__unchanged unchanged;
     struct bk__manifest manifest; /* of the backup that holds the database now */
+    struct bk__set set;           /* the stores, where there are several */
 };
 
 static int make(struct run *run, struct bk__store *store) {
@@ -83,14 +103,27 @@ static int make(struct run *run, struct bk__store *store) {
     return bk__make_backup(run->job, run->folder, store, &run->request, &run->manifest);
 }
 
+/* What is written down of a set that lacks a store: that it exists, not that it went well. */
+static void note_made(struct run *run) {
+    const struct bk__manifest *manifest = &run->manifest;
+    bool partial = bk__manifest_is_partial(manifest);
+    if (!partial) {
+        bk__record_success(run->job, manifest,
+                           manifest->part_count == 0 ? &run->unchanged.now : NULL);
+    }
+    bk__job_log(run->job, partial ? "error" : "info", "%s: %s (%.1f MB)",
+                partial ? "Backup is partial" : "Backup created", manifest->name,
+                (double)manifest->bytes / 1048576);
+}
+
 static int tell_made(struct run *run) {
     struct bk__job *job = run->job;
     const struct bk__manifest *manifest = &run->manifest;
-    bk__record_success(job, manifest, &run->unchanged.now);
-    bk__job_log(job, "info", "Backup created: %s (%.1f MB)", manifest->name,
-                (double)manifest->bytes / 1048576);
+    note_made(run);
     struct json_object *deleted = bk__prune_after(job, run->folder, manifest->name);
-    int rc = fill_result(job, run->folder, manifest, deleted);
+    int rc = bk__manifest_is_partial(manifest)
+                 ? bk__set_fail_partial(manifest)
+                 : fill_result(job, run->folder, manifest, deleted);
     json_object_put(deleted);
     return rc != 0 || bk__json_add_bool(bk__job_result(job), "unchanged", false)
                ? rc
@@ -113,8 +146,28 @@ static int tell_unchanged(struct run *run) {
     return rc != 0 || ok ? rc : bk__fail_memory();
 }
 
-static int create_in(struct bk__job *job, const struct bk__folder *folder) {
+static int make_one(struct run *run) {
     struct bk__store *store = NULL;
+    bk__unchanged_load(run->job, run->folder->path, &run->request, &run->unchanged);
+    int rc = bk__store_open_at(&store, run->job, run->set.stores[0].site.url, false);
+    if (rc == 0) {
+        rc = make(run, store);
+    }
+    bk__store_close(store);
+    return rc;
+}
+
+static int make_set(struct run *run) {
+    int rc = bk__set_open(run->job, &run->set);
+    if (rc == 0) {
+        rc =
+            bk__set_make(run->job, run->folder, &run->set, &run->request, &run->manifest);
+    }
+    bk__set_close(&run->set);
+    return rc;
+}
+
+static int create_in(struct bk__job *job, const struct bk__folder *folder) {
     const char *compress = bk__job_text(job, "compress");
     struct run run = {.job = job,
                       .folder = folder,
@@ -125,12 +178,10 @@ static int create_in(struct bk__job *job, const struct bk__folder *folder) {
         run.request.compress =
             bk__config_text(bk__job_config(job), BK__OPT_BACKUP_COMPRESS);
     }
-    bk__unchanged_load(job, folder->path, &run.request, &run.unchanged);
-    int rc = bk__store_open(&store, job, false);
+    int rc = choose_stores(job, &run.set);
     if (rc == 0) {
-        rc = make(&run, store);
+        rc = run.set.count > 1 ? make_set(&run) : make_one(&run);
     }
-    bk__store_close(store);
     if (rc == 0) {
         rc = tell_made(&run);
     } else if (rc == BK__MAKE_SAME) {

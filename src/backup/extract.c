@@ -18,6 +18,7 @@
 #include <backup/archive.h>
 #include <backup/folder.h>
 #include <backup/manifest.h>
+#include <backup/set_read.h>
 
 #define SLACK (INT64_C(1) << 20)
 
@@ -26,16 +27,11 @@ static int fill(struct bk__job *job, const char *dir, const struct bk__manifest 
                 int fd, const char *path) {
     const struct bk__archive_sink sink = {
         .phase = "restore", .out_fd = fd, .out_path = path};
-    char *archive = bk__file_join(dir, manifest->name);
-    if (archive == NULL) {
-        return bk__fail_memory();
-    }
-    int rc = bk__archive_check(job, archive, manifest, sink);
+    int rc = bk__set_read(job, dir, manifest, &sink);
     if (rc == 0) {
         int err = bk__file_sync(fd);
         rc = err == 0 ? 0 : bk__fail_errno(err, "cannot flush to the disk", path, NULL);
     }
-    free(archive);
     return rc;
 }
 

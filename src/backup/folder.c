@@ -181,11 +181,12 @@ static bool is_orphan(const char *dir, const char *file) {
     char name[BK__NAME_SIZE];
     char why[160];
     struct bk__manifest manifest;
+    struct bk__form form;
     if (!bk__text_ends(file, ".json") || strlen(file) - 5 >= sizeof name) {
         return false;
     }
     snprintf(name, sizeof name, "%.*s", (int)(strlen(file) - 5), file);
-    if (!bk__name_parse(name, NULL, NULL)) {
+    if (!bk__name_parse(name, NULL, &form) || bk__form_is_folder(&form)) {
         return false;
     }
     char *archive = bk__file_join(dir, name);
@@ -201,7 +202,7 @@ static bool is_orphan(const char *dir, const char *file) {
 /* A leftover that cannot be removed is no reason to make no backup: it is told in the log. */
 static void remove_leftover(struct bk__job *job, const char *dir, const char *file) {
     char *path = bk__file_join(dir, file);
-    int rc = path == NULL ? -ENOMEM : bk__file_remove(path);
+    int rc = path == NULL ? -ENOMEM : bk__file_remove_dir(path);
     bk__job_log(job, rc == 0 ? "info" : "warning",
                 "%s %s, left by a run that was killed%s%s",
                 rc == 0 ? "Removed" : "Cannot remove", file, rc == 0 ? "" : ": ",

@@ -1,5 +1,5 @@
 /*
- * gzip members by libdeflate, each telling its own size in an extra subfield "BK"; foreign
+ * gzip members by ISA-L or libdeflate, each telling its own size in an extra subfield "BK"; foreign
  * streams by zlib. Not files and not threads: pipeline.c runs this on its workers.
  * Called by archive.c alone.
  */
@@ -12,24 +12,28 @@
 #include <libdeflate.h>
 #include <zlib.h>
 
+#include <backup/isal.h>
 #include <backup/pipeline.h>
 
 #define TAIL 8 /* CRC-32 and length */
 #define PIECE 65536
 
 struct bk__gzip {
+    struct bk__isal *fast; /* NULL: libdeflate alone */
     struct libdeflate_compressor *deflater;
     struct libdeflate_decompressor *inflater;
 };
 
-struct bk__gzip *bk__gzip_new(void) {
+struct bk__gzip *bk__gzip_new(bool fast) {
     struct bk__gzip *gzip = calloc(1, sizeof *gzip);
     if (gzip == NULL) {
         return NULL;
     }
     gzip->deflater = libdeflate_alloc_compressor(BK__GZIP_LEVEL);
     gzip->inflater = libdeflate_alloc_decompressor();
-    if (gzip->deflater == NULL || gzip->inflater == NULL) {
+    gzip->fast = fast ? bk__isal_new() : NULL;
+    if ((fast && gzip->fast == NULL) || gzip->deflater == NULL ||
+        gzip->inflater == NULL) {
         bk__gzip_free(gzip);
         return NULL;
     }
@@ -38,6 +42,7 @@ struct bk__gzip *bk__gzip_new(void) {
 
 void bk__gzip_free(struct bk__gzip *gzip) {
     if (gzip != NULL) {
+        bk__isal_free(gzip->fast);
         libdeflate_free_compressor(gzip->deflater);
         libdeflate_free_decompressor(gzip->inflater);
         free(gzip);
@@ -59,11 +64,19 @@ static uint32_t get_u32(const unsigned char *from) {
 static const unsigned char head_start[16] = {0x1f, 0x8b, 8, 4, 0,   0,   0, 0,
                                              4,    3,    8, 0, 'B', 'K', 4, 0};
 
+/* What ISA-L cannot shrink enough, libdeflate stores as it is. */
+static size_t deflate_body(struct bk__gzip *gzip, const unsigned char *in, size_t in_size,
+                           unsigned char *out) {
+    const size_t room = BK__CODEC_ROOM - BK__GZIP_HEAD - TAIL;
+    size_t size =
+        gzip->fast == NULL ? 0 : bk__isal_deflate(gzip->fast, in, in_size, out, room);
+    return size > 0 ? size
+                    : libdeflate_deflate_compress(gzip->deflater, in, in_size, out, room);
+}
+
 size_t bk__gzip_deflate(struct bk__gzip *gzip, const unsigned char *in, size_t in_size,
                         unsigned char *out) {
-    size_t body =
-        libdeflate_deflate_compress(gzip->deflater, in, in_size, out + BK__GZIP_HEAD,
-                                    BK__CODEC_ROOM - BK__GZIP_HEAD - TAIL);
+    size_t body = deflate_body(gzip, in, in_size, out + BK__GZIP_HEAD);
     if (body == 0) {
         return 0;
     }
@@ -199,7 +212,7 @@ enum bk__codec_why bk__gzip_foreign(const struct bk__codec_pipe *pipe, int64_t *
 
 static void *row_begin(void *with) {
     (void)with;
-    return bk__gzip_new();
+    return bk__gzip_new(bk__isal_there());
 }
 
 static void row_end(void *state) {

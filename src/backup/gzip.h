@@ -6,6 +6,7 @@
 #ifndef BK_BACKUP_GZIP_H
 #define BK_BACKUP_GZIP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,9 +15,9 @@
 #define BK__GZIP_HEAD 20 /* 10 fixed, 2 length of extra, 4 subfield head, 4 size */
 #define BK__GZIP_LEVEL 1
 
-/* A worker's own state. NULL: out of memory. */
+/* A worker's own state. NULL: out of memory. fast: by ISA-L, which must be there. */
 struct bk__gzip;
-struct bk__gzip *bk__gzip_new(void);
+struct bk__gzip *bk__gzip_new(bool fast);
 void bk__gzip_free(struct bk__gzip *gzip); /* NULL is fine */
 
 /* One block into one member of at most BK__CODEC_ROOM bytes. Its size, or 0: it does not fit, which

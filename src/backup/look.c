@@ -34,6 +34,9 @@ static int from_ours(struct bk__job *job, const char *dir,
     if (look->name == NULL) {
         return bk__fail_memory();
     }
+    if (manifest->part_count > 0) { /* of a set: what was saved first, the database */
+        manifest = bk__manifest_part(manifest, NULL);
+    }
     bool delta = strcmp(manifest->form.content, "delta") == 0;
     int rc = find_driver(look, delta ? "db" : manifest->form.content);
     return rc != 0 ? rc : bk__extract_new(job, dir, manifest, look->image);

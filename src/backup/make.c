@@ -78,6 +78,11 @@ static int check_space(const struct bk__making *m) {
    first byte is written. */
 static int begin_encryption(struct bk__making *m) {
     m->encrypted = bk__encryption_wanted(bk__job_config(m->job));
+    if (m->encrypted && m->folder->scratch.path == NULL) {
+        return bk__fail(BK_EINTERNAL, "The plain copy of an encrypted backup would lie "
+                                      "among the backups. None was made; the database is "
+                                      "untouched. Please report it.");
+    }
     return m->encrypted ? bk__encryption_begin(m->job, &m->sealing.seal) : 0;
 }
 
@@ -220,33 +225,35 @@ static int pack(struct bk__making *m, struct bk__archive_facts *ret) {
     return bk__archive_pack(m->job, m->scratch, m->packed, &coding, ret);
 }
 
-/* Reads the archive from its file and compares it with what was written. */
-static int read_back(struct bk__making *m, const struct bk__archive_facts *written) {
-    struct bk__archive_facts found = {0};
+/* A plain archive: what it holds is known only now. */
+static int read_plain(struct bk__making *m, struct bk__archive_facts *ret) {
     const struct bk__archive_sink sink = {.phase = "verify",
                                           .what = m->facts.name,
                                           .out_fd = -1,
-                                          .database_bytes = m->facts.database_bytes,
-                                          .seal = m->encrypted ? &m->sealing.seal : NULL};
-    int rc = bk__archive_read(m->job, m->packed, &m->facts.form, &sink, &found);
-    if (rc == BK_ECORRUPT) {
-        return mismatch(m, "its compressed data is damaged");
-    }
-    if (rc != 0) {
+                                          .database_bytes = m->facts.database_bytes};
+    return bk__archive_read(m->job, m->packed, &m->facts.form, &sink, ret);
+}
+
+/* Reads the archive from its file. Of a packed one it is known already that its blocks hold the
+   image, so that only its bytes are compared with those that were written. */
+static int read_back(struct bk__making *m, struct bk__archive_facts *facts) {
+    int64_t differs = -1;
+    int rc = m->packed == m->scratch
+                 ? read_plain(m, facts)
+                 : bk__archive_reread(m->job, m->packed, facts, &differs);
+    if (rc != 0 && rc != BK_ECORRUPT) {
         return rc;
     }
-    if (found.database_bytes != m->facts.database_bytes) {
+    if (differs >= 0) {
+        return mismatch(m, "its bytes changed");
+    }
+    if (rc != 0 || facts->database_bytes != m->facts.database_bytes) {
         return mismatch(m, "its size changed");
     }
-    if (m->packed != m->scratch &&
-        (strcmp(found.sha256, written->sha256) != 0 || found.bytes != written->bytes ||
-         strcmp(found.archive_sha256, written->archive_sha256) != 0)) {
-        return mismatch(m, "its SHA-256 changed");
-    }
-    m->facts.bytes = found.bytes;
-    m->facts.places = found.places;
-    memcpy(m->facts.sha256, found.sha256, sizeof found.sha256);
-    memcpy(m->facts.archive_sha256, found.archive_sha256, sizeof found.archive_sha256);
+    m->facts.bytes = facts->bytes;
+    m->facts.places = facts->places;
+    memcpy(m->facts.sha256, facts->sha256, sizeof facts->sha256);
+    memcpy(m->facts.archive_sha256, facts->archive_sha256, sizeof facts->archive_sha256);
     return 0;
 }
 
@@ -355,8 +362,8 @@ static int complete_facts(struct bk__making *m) {
     return 0;
 }
 
-/* What is published must be understood again: a note or a list of tables beyond all bounds is not. */
-static int check_text(const char *text) {
+/* A note or a list of tables beyond all bounds is not. */
+int bk__make_check(const char *text) {
     struct bk__manifest again;
     char why[160] = "it is too long";
     if (strlen(text) > BK__MANIFEST_LIMIT ||
@@ -381,7 +388,7 @@ static int publish(struct bk__making *m) {
     if (m->sheet == NULL || text == NULL) {
         rc = bk__fail_memory();
     } else {
-        rc = check_text(text);
+        rc = bk__make_check(text);
     }
     if (rc == 0) {
         rc = bk__folder_write(m->sheet, text);

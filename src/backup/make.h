@@ -15,7 +15,7 @@ struct bk__store;
 struct bk__make {
     const char *kind;
     const char *note;     /* NULL: none */
-    const char *compress; /* "auto" "gzip" "none" */
+    const char *compress; /* "auto" "gzip" "zstd" "none" */
     const char *stem;     /* the name's beginning; NULL: chosen by kind and time */
     /* A backup beside which an equal state is not saved again; NULL: none. */
     const struct bk__manifest *same;
@@ -42,6 +42,9 @@ int bk__make_begin(struct bk__job *job, const struct bk__folder *folder,
 int bk__make_pack(struct bk__making *m);
 int bk__make_place(struct bk__making *m, struct bk__manifest *ret);
 void bk__make_free(struct bk__making *m); /* NULL is fine */
+
+/* A manifest that is published must be understood again: 0 or BK_EINVAL. */
+int bk__make_check(const char *text);
 
 /* Makes a manifest and its archive, both under temporary names, exist: manifest first, then the
    archive, then the folder is flushed. On an error neither exists and the temporary files stay. */

@@ -13,6 +13,7 @@
 #include <base/json.h>
 #include <base/stamp.h>
 #include <base/text.h>
+#include <backup/manifest_set.h>
 
 #define FORMAT 1
 #define BYTES_LIMIT (INT64_C(1) << 52)
@@ -21,6 +22,11 @@ void bk__manifest_clear(struct bk__manifest *manifest) {
     free(manifest->note);
     free(manifest->error);
     json_object_put(manifest->tables);
+    json_object_put(manifest->about);
+    for (size_t i = 0; i < manifest->part_count; i++) {
+        bk__manifest_clear(&manifest->parts[i]);
+    }
+    free(manifest->parts);
     memset(manifest, 0, sizeof *manifest);
 }
 
@@ -67,15 +73,6 @@ static bool show_rest(struct json_object *to, const struct bk__manifest *m) {
            bk__json_put(to, "tables", json_object_get(m->tables));
 }
 
-struct json_object *bk__manifest_show(const struct bk__manifest *manifest, bool brief) {
-    struct json_object *to = bk__json_object();
-    if (to != NULL && show_brief(to, manifest) && (brief || show_rest(to, manifest))) {
-        return to;
-    }
-    json_object_put(to);
-    return NULL;
-}
-
 /* Where damage is, for archives that can tell: of the file, not of what an operation shows. */
 static bool add_places(struct json_object *to, const struct bk__places *places) {
     char sums[BK__PLACES_MOST * 8 + 1];
@@ -92,6 +89,21 @@ static bool add_places(struct json_object *to, const struct bk__places *places) 
     return bk__json_put(to, "places", object);
 }
 
+bool bk__manifest_add(struct json_object *to, const struct bk__manifest *m, int depth) {
+    return show_brief(to, m) && (depth < 1 || show_rest(to, m)) &&
+           (depth < 2 || add_places(to, &m->places)) &&
+           (m->part_count == 0 || bk__manifest_add_set(to, m, depth));
+}
+
+struct json_object *bk__manifest_show(const struct bk__manifest *manifest, bool brief) {
+    struct json_object *to = bk__json_object();
+    if (to != NULL && bk__manifest_add(to, manifest, brief ? 0 : 1)) {
+        return to;
+    }
+    json_object_put(to);
+    return NULL;
+}
+
 char *bk__manifest_print(const struct bk__manifest *manifest) {
     char *text = NULL;
     char tool[64];
@@ -99,8 +111,8 @@ char *bk__manifest_print(const struct bk__manifest *manifest) {
     struct json_object *to = bk__json_object();
     if (to != NULL && bk__json_add_int(to, "format", FORMAT) &&
         bk__json_add_text(to, "tool", tool) &&
-        bk__json_add_text(to, "store", manifest->store) && show_brief(to, manifest) &&
-        show_rest(to, manifest) && add_places(to, &manifest->places)) {
+        bk__json_add_text(to, "store", manifest->store) &&
+        bk__manifest_add(to, manifest, 2)) {
         text = bk__json_print(to);
     }
     json_object_put(to);
@@ -185,23 +197,48 @@ static char *read_optional(struct reader *reader, const char *name, size_t limit
     return copy;
 }
 
-static void read_identity(struct reader *reader, struct bk__manifest *m) {
+/* A name and what it says: of a backup, or of a set's part. */
+static bool parse_name(const struct bk__manifest *m, const struct bk__manifest *set,
+                       struct bk__form *ret) {
     char kind[BK__KIND_SIZE];
+    if (set != NULL) {
+        return bk__name_parse_part(m->name, set->name, m->part, ret);
+    }
+    return bk__name_parse(m->name, kind, ret) &&
+           (bk__form_is_set(ret) || strcmp(kind, m->kind) == 0);
+}
+
+static bool is_kind(const char *kind) {
+    for (size_t i = 0; bk__kinds[i] != NULL; i++) {
+        if (strcmp(kind, bk__kinds[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* set: the part's set, or NULL. */
+static void read_identity(struct reader *reader, const struct bk__manifest *set,
+                          struct bk__manifest *m) {
     struct bk__form form = {0};
     enum bk__compression compression = BK__PLAIN;
-    read_int(reader, "format", FORMAT, FORMAT);
+    if (set == NULL) {
+        read_int(reader, "format", FORMAT, FORMAT);
+    }
     snprintf(m->name, sizeof m->name, "%s", read_text(reader, "name", BK__NAME_SIZE - 1));
     snprintf(m->kind, sizeof m->kind, "%s", read_text(reader, "kind", BK__KIND_SIZE - 1));
     snprintf(m->store, sizeof m->store, "%s",
-             read_text(reader, "store", sizeof m->store - 1));
+             read_text(reader, set == NULL ? "store" : "driver", sizeof m->store - 1));
     const char *packed = read_text(reader, "compression", 8);
     if (!bk__compression_parse(packed, &compression)) {
         complain(reader, "compression", "is none of none, gzip and zstd");
     }
-    if (!bk__name_parse(m->name, kind, &form)) {
-        complain(reader, "name", "is no backup's name");
-    } else if (strcmp(kind, m->kind) != 0 || form.compression != compression) {
-        complain(reader, "name", "does not fit the kind and the compression");
+    if (!is_kind(m->kind)) {
+        complain(reader, "kind", "is no kind of backup");
+    } else if (!parse_name(m, set, &form)) {
+        complain(reader, "name", "is no backup's name, or does not fit the kind");
+    } else if (form.compression != compression) {
+        complain(reader, "name", "does not fit the compression");
     }
     m->form = form;
 }
@@ -252,7 +289,7 @@ static void read_sizes(struct reader *reader, struct bk__manifest *m) {
         complain(reader, "pages", "times page_size is not database_bytes");
     }
     if (m->form.compression == BK__PLAIN && !m->form.encrypted &&
-        strcmp(m->form.content, "delta") != 0 &&
+        strcmp(m->form.content, "delta") != 0 && !bk__form_is_folder(&m->form) &&
         (m->bytes != m->database_bytes || strcmp(m->sha256, m->archive_sha256) != 0)) {
         complain(reader, "archive_sha256", "differs though nothing is compressed");
     }
@@ -302,24 +339,38 @@ static void read_proof(struct reader *reader, struct bk__manifest *m) {
     m->error = read_optional(reader, "error", 65536);
 }
 
+/* Everything that a backup and a part of a set have alike. */
+static void read_facts(struct reader *reader, const struct bk__manifest *set,
+                       struct bk__manifest *m) {
+    read_identity(reader, set, m);
+    read_encryption(reader, m);
+    read_sizes(reader, m);
+    read_tables(reader, m);
+    read_places(reader, m);
+    read_proof(reader, m);
+}
+
+bool bk__manifest_read(struct json_object *object, const struct bk__manifest *set,
+                       struct bk__manifest *m, char *why, size_t why_room) {
+    struct reader reader = {.object = object, .why = why, .room = why_room};
+    read_facts(&reader, set, m);
+    return !reader.bad;
+}
+
 bool bk__manifest_parse(const char *text, struct bk__manifest *ret, char *why,
                         size_t why_room) {
     const char *syntax = "";
-    struct reader reader = {.why = why, .room = why_room};
     struct bk__manifest manifest = {0};
-    reader.object = bk__json_parse(text, &syntax);
-    if (reader.object == NULL) {
+    struct json_object *object = bk__json_parse(text, &syntax);
+    if (object == NULL) {
         snprintf(why, why_room, "it is not JSON: %s", syntax);
         return false;
     }
-    read_identity(&reader, &manifest);
-    read_encryption(&reader, &manifest);
-    read_sizes(&reader, &manifest);
-    read_tables(&reader, &manifest);
-    read_places(&reader, &manifest);
-    read_proof(&reader, &manifest);
-    json_object_put(reader.object);
-    if (reader.bad) {
+    bool good = bk__manifest_read(object, NULL, &manifest, why, why_room) &&
+                (!bk__form_is_set(&manifest.form) ||
+                 bk__manifest_read_set(object, &manifest, why, why_room));
+    json_object_put(object);
+    if (!good) {
         bk__manifest_clear(&manifest);
         return false;
     }

@@ -42,7 +42,25 @@ struct bk__manifest {
     char store[32];             /* "sqlite", "postgres", ...: the driver's name */
     char *error;                /* why it is not verified; NULL otherwise */
     struct json_object *tables; /* rows per table */
+
+    /* A set of several stores has a part for each; for the backup of one all this is empty. Its
+       bytes, database_bytes and sums are those of the folder's archives together, or of the tar. */
+    struct bk__manifest *parts;
+    size_t part_count;
+    char part[16];             /* of a part: the store of the keeper, "database" */
+    char set[BK__NAME_SIZE];   /* of a part: its set, where its archive is found */
+    struct json_object *about; /* {system, config}: where and how the set was made */
 };
+
+#define BK__MANIFEST_PARTS 8 /* at most */
+
+/* A part without a name is a store that failed: its error says why. */
+bool bk__manifest_is_partial(const struct bk__manifest *set);
+int64_t
+bk__manifest_skew(const struct bk__manifest *set); /* between its snapshots, in ms */
+const struct bk__manifest *
+bk__manifest_part(const struct bk__manifest *set,
+                  const char *store); /* with a name, or NULL */
 
 void bk__manifest_clear(struct bk__manifest *manifest); /* frees what it holds */
 

@@ -114,34 +114,102 @@ static bool take_word(const char **text, const char *const *words, int *ret_whic
     return found;
 }
 
-static bool parse_endings(const char *text, struct bk__form *ret) {
+static bool parse_endings(const char *text, const char *const *words,
+                          struct bk__form *ret) {
     int content = 0;
     int packed = 0;
     if (*text != '.') {
         return false;
     }
     text++;
-    if (!take_word(&text, contents, &content) ||
+    if (!take_word(&text, words, &content) ||
         !take_word(&text, packed_endings, &packed)) {
         return false;
     }
     bool encrypted = strcmp(text, ".enc") == 0;
-    snprintf(ret->content, sizeof ret->content, "%s", contents[content]);
+    snprintf(ret->content, sizeof ret->content, "%s", words[content]);
     ret->compression = (enum bk__compression)packed;
     ret->encrypted = encrypted;
     return encrypted || *text == '\0';
 }
 
+/* ---- sets ------------------------------------------------------------------------------- */
+
+#define SET_START "backup_"
+static const char *const set_contents[] = {"tar", NULL};
+
+bool bk__form_is_folder(const struct bk__form *form) {
+    return strcmp(form->content, "set") == 0;
+}
+
+bool bk__form_is_set(const struct bk__form *form) {
+    return bk__form_is_folder(form) || strcmp(form->content, "tar") == 0;
+}
+
+/* The time to the millisecond, without the signs that some file systems refuse. */
+static void set_stamp(int64_t unix_ms, char out[BK__STAMP_SIZE]) {
+    bk__stamp_iso(unix_ms, out);
+    for (char *at = out; *at != '\0'; at++) {
+        *at = *at == ':' || *at == '.' ? '-' : *at;
+    }
+}
+
+void bk__name_set(char out[BK__NAME_SIZE], int64_t unix_ms, const struct bk__form *form) {
+    char stamp[BK__STAMP_SIZE];
+    char stem[BK__NAME_SIZE];
+    set_stamp(unix_ms, stamp);
+    snprintf(stem, sizeof stem, SET_START "%s", stamp);
+    if (bk__form_is_folder(form)) {
+        memcpy(out, stem, sizeof stem);
+    } else {
+        bk__name_join(out, stem, form);
+    }
+}
+
+/* What follows "backup_STAMP", or NULL. */
+static const char *skip_set(const char *name) {
+    if (!bk__text_starts(name, SET_START)) {
+        return NULL;
+    }
+    const char *stamp = name + strlen(SET_START);
+    size_t size = match_digits(stamp, "0000-00-00T00-00-00-000Z");
+    return size == 0 ? NULL : stamp + size;
+}
+
+static bool parse_set(const char *rest, struct bk__form *ret) {
+    if (*rest == '\0') {
+        *ret = (struct bk__form){.content = "set"};
+        return true;
+    }
+    return parse_endings(rest, set_contents, ret);
+}
+
+void bk__name_part(char out[BK__NAME_SIZE], const char *set, const char *store) {
+    char stem[BK__NAME_SIZE];
+    bk__name_stem(set, stem);
+    snprintf(out, BK__NAME_SIZE, "%.16s_%.64s", store, stem + strlen(SET_START));
+}
+
+bool bk__name_parse_part(const char *name, const char *set, const char *store,
+                         struct bk__form *ret_form) {
+    char start[BK__NAME_SIZE];
+    bk__name_part(start, set, store);
+    return strlen(name) < BK__NAME_SIZE && bk__text_starts(name, start) &&
+           parse_endings(name + strlen(start), contents, ret_form);
+}
+
 bool bk__name_parse(const char *name, char ret_kind[BK__KIND_SIZE],
                     struct bk__form *ret_form) {
     struct bk__form form;
-    const char *kind = NULL;
+    const char *kind = "";
     const char *rest = skip_start(name, &kind);
-    if (rest == NULL) {
+    const char *set = skip_set(name);
+    if (rest == NULL && set == NULL) {
         return false;
     }
-    rest = skip_nth(rest);
-    if (!parse_endings(rest, &form)) {
+    bool good = set != NULL ? parse_set(set, &form)
+                            : parse_endings(skip_nth(rest), contents, &form);
+    if (!good) {
         return false;
     }
     if (ret_kind != NULL) {
@@ -157,11 +225,18 @@ void bk__name_stem(const char *name, char out[BK__NAME_SIZE]) {
     snprintf(out, BK__NAME_SIZE, "%.*s", (int)strcspn(name, "."), name);
 }
 
+/* A set's name, or that of a store's part of one: a word, then the set's stamp. */
+static bool is_of_set(const char *name) {
+    size_t word = strspn(name, "abcdefghijklmnopqrstuvwxyz");
+    return word > 0 && name[word] == '_' &&
+           match_digits(name + word + 1, "0000-00-00T00-00-00-000Z") != 0;
+}
+
 bool bk__name_is_temp(const char *name) {
     const char *kind = NULL;
     size_t size = strlen(BK__NAME_TEMP);
     return strncmp(name, BK__NAME_TEMP, size) == 0 &&
-           skip_start(name + size, &kind) != NULL;
+           (skip_start(name + size, &kind) != NULL || is_of_set(name + size));
 }
 
 int bk__name_check(const char *name) {

@@ -1,6 +1,8 @@
 /*
- * Names of backups: KIND_2025-12-04T10-30-00[_2].db[.gz|.zst][.enc]. Pure text, no files;
- * catalogue.c and create.c call it.
+ * Names of backups: KIND_2025-12-04T10-30-00[_2].db[.gz|.zst][.enc]; of sets of several stores:
+ * backup_2025-12-04T10-30-00-000Z, a folder, or that and .tar[.gz|.zst][.enc]; of their parts:
+ * database_2025-12-04T10-30-00-000Z.db[.gz|.zst][.enc]. Pure text, no files; catalogue.c and
+ * make.c call it.
  */
 #ifndef BK_BACKUP_NAME_H
 #define BK_BACKUP_NAME_H
@@ -21,7 +23,9 @@ bool bk__compression_parse(const char *text, enum bk__compression *ret);
 
 /* What an archive holds and how it is packed: the endings of its name. */
 struct bk__form {
-    char content[8]; /* "db", "dump", "rdb": what the store calls its image; "delta" */
+    char content
+        [8]; /* "db", "dump", "rdb": what the store calls its image; "delta"; of sets
+                        "set" (a folder) and "tar" */
     enum bk__compression compression;
     bool encrypted;
 };
@@ -35,7 +39,19 @@ void bk__name_make(char out[BK__NAME_SIZE], const char *kind, int64_t unix_ms, i
 void bk__name_join(char out[BK__NAME_SIZE], const char *stem,
                    const struct bk__form *form);
 
-/* Is it a name bk__name_make could have written? ret_kind and ret_form may be NULL. */
+/* The name of a set: form->content is "set" or "tar". */
+void bk__name_set(char out[BK__NAME_SIZE], int64_t unix_ms, const struct bk__form *form);
+bool bk__form_is_folder(const struct bk__form *form);
+bool bk__form_is_set(const struct bk__form *form); /* in either layout */
+
+/* The beginning of the name of a store's part: "database_STAMP", with the set's own stamp. */
+void bk__name_part(char out[BK__NAME_SIZE], const char *set, const char *store);
+/* Is it the name of that store's part of that set? */
+bool bk__name_parse_part(const char *name, const char *set, const char *store,
+                         struct bk__form *ret_form);
+
+/* Is it a name bk__name_make or bk__name_set could have written? ret_kind (of a set: "") and
+   ret_form may be NULL. */
 bool bk__name_parse(const char *name, char ret_kind[BK__KIND_SIZE],
                     struct bk__form *ret_form);
 

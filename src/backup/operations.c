@@ -10,11 +10,15 @@
 
 #define KINDS "manual|auto|startup|shutdown|pre_restore|pre_migration"
 
+#define STORES "database|redis"
+
 static const struct bk__field create_arguments[] = {
     {"kind", "text", "manual", KINDS,
      "Why it is made; retention counts each kind for itself."},
     {"note", "text", "", "", "A text of yours that is kept with the backup."},
-    {"compress", "text", "", "auto|gzip|none", "Instead of the option backup.compress."},
+    {"compress", "text", "", "auto|gzip|zstd|none",
+     "Instead of the option backup.compress."},
+    {"store", "text", "", STORES, "Only this store, where the bot has more than one."},
     {0}};
 
 static const struct bk__field create_result[] = {
@@ -30,7 +34,7 @@ static const struct bk__field create_result[] = {
     {"pages", "int", "", "", "Pages of the database."},
     {"sha256", "text", "", "", "SHA-256 of the database inside."},
     {"archive_sha256", "text", "", "", "SHA-256 of the archive."},
-    {"compression", "text", "", "gzip|none", "How the archive is packed."},
+    {"compression", "text", "", "gzip|zstd|none", "How the archive is packed."},
     {"encryption", "text", "", "none|key|recipient", "How the archive is encrypted."},
     {"key_id", "text", "", "", "With which key, where it is."},
     {"tables", "object", "", "", "Rows of each table, by name."},
@@ -44,6 +48,19 @@ static const struct bk__field create_result[] = {
     {"unchanged", "bool", "", "",
      "True when none was needed: the one told of holds all of the database."},
     {"unchanged_since", "text", "", "", "When its snapshot began, where unchanged."},
+    {"status", "text", "", "complete|partial",
+     "Of a set of several stores: complete; one that lacks a store ends with "
+     "BK_EPARTIAL."},
+    {"skew_ms", "int", "", "", "Of a set: the time between its snapshots."},
+    {"stores", "list", "", "",
+     "Of a set: each store, with what a backup of it alone would tell."},
+    {"stores[].store", "text", "", STORES, "Which store."},
+    {"stores[].driver", "text", "", "", "What kind of store it is."},
+    {"stores[].name", "text", "", "", "Its archive, in the set."},
+    {"stores[].snapshot_at", "text", "", "", "When its snapshot began."},
+    {"stores[].bytes", "int", "", "", "Size of its archive."},
+    {"stores[].database_bytes", "int", "", "", "Size of what is inside."},
+    {"stores[].sha256", "text", "", "", "SHA-256 of what is inside."},
     {0}};
 
 static const struct bk__field list_arguments[] = {
@@ -59,7 +76,7 @@ static const struct bk__field list_result[] = {
     {"backups[].sequence", "int", "", "", "Its place in the order of all."},
     {"backups[].bytes", "int", "", "", "Size of the archive."},
     {"backups[].database_bytes", "int", "", "", "Size of the database inside."},
-    {"backups[].compression", "text", "", "gzip|none", "How it is packed."},
+    {"backups[].compression", "text", "", "gzip|zstd|none", "How it is packed."},
     {"backups[].encryption", "text", "", "none|key|recipient", "How it is encrypted."},
     {"backups[].key_id", "text", "", "", "With which key, where it is."},
     {"backups[].sha256", "text", "", "", "SHA-256 of the database inside."},
@@ -67,6 +84,15 @@ static const struct bk__field list_result[] = {
     {"backups[].verified_at", "text", "", "", "When it was last read back whole."},
     {"backups[].note", "text", "", "", "Its note, where one was given."},
     {"backups[].error", "text", "", "", "What backup.verify found, where it is damaged."},
+    {"backups[].status", "text", "", "complete|partial",
+     "Of a set of several stores: whether it has them all."},
+    {"backups[].skew_ms", "int", "", "", "Of a set: the time between its snapshots."},
+    {"backups[].stores", "list", "", "",
+     "Of a set: its stores; one that could not be saved has no name, but an error."},
+    {"backups[].stores[].store", "text", "", STORES, "Which store."},
+    {"backups[].stores[].snapshot_at", "text", "", "", "When its snapshot began."},
+    {"backups[].stores[].bytes", "int", "", "", "Size of its archive."},
+    {"backups[].stores[].error", "text", "", "", "Why it could not be saved."},
     {"total", "int", "", "", "How many there are, whatever the limit."},
     {"total_bytes", "int", "", "", "Their size together."},
     {"dir", "text", "", "", "The folder they are in."},
@@ -85,6 +111,8 @@ static const struct bk__field verify_result[] = {
      "sealed: it is encrypted and its key is not here, so only SHA-256 and frames were "
      "read."},
     {"backups[].error", "text", "", "", "What is wrong, where something is."},
+    {"backups[].status", "text", "", "complete|partial",
+     "Of a set of several stores: whether it has them all."},
     {"verified", "int", "", "", "How many are good."},
     {"failed", "int", "", "", "How many are not; the job then ends with BK_ECORRUPT."},
     {0}};
@@ -143,8 +171,16 @@ static const struct bk__field prune_result[] = {
 
 static const struct bk__field status_result[] = {
     {"enabled", "bool", "", "", "Whether backups are made on their own."},
-    {"every_hours", "number", "", "", "Hours between them."},
+    {"every_hours", "number", "", "", "Hours between them, where cron is null."},
+    {"cron", "text?", "", "", "The cron expression they go by."},
+    {"timezone", "text?", "", "", "The zone of cron and of retention."},
+    {"leader", "bool", "", "", "Whether this process runs the schedule of the bot."},
+    {"leader_pid", "int?", "", "", "The process that does; null: none."},
     {"keep", "int", "", "", "How many of each kind stay; 0: all."},
+    {"keep_days", "int", "", "", "Up to which age all stay besides; 0: none."},
+    {"keep_daily", "int", "", "", "Of how many days the last one stays."},
+    {"keep_weekly", "int", "", "", "Of how many weeks the last one stays."},
+    {"keep_monthly", "int", "", "", "Of how many months the last one stays."},
     {"dir", "text", "", "", "The folder of the backups."},
     {"total", "int", "", "", "How many there are."},
     {"total_bytes", "int", "", "", "Their size together."},

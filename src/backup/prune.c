@@ -21,8 +21,9 @@
 #include <backup/operations.h>
 #include <backup/record.h>
 #include <backup/retention.h>
+#include <backup/set.h>
 
-int bk__prune_remove(const char *dir, const char *name) {
+static int remove_archive(const char *dir, const char *name) {
     char file[BK__NAME_SIZE + 8];
     snprintf(file, sizeof file, "%s.json", name);
     char *archive = bk__file_join(dir, name);
@@ -38,6 +39,12 @@ int bk__prune_remove(const char *dir, const char *name) {
     free(archive);
     free(manifest);
     return rc;
+}
+
+int bk__prune_remove(const char *dir, const char *name) {
+    struct bk__form form;
+    bool folder = bk__name_parse(name, NULL, &form) && bk__form_is_folder(&form);
+    return folder ? bk__set_remove(dir, name) : remove_archive(dir, name);
 }
 
 static int64_t size_of(const struct bk__catalogue *catalogue, const char *name) {

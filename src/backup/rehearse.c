@@ -12,6 +12,7 @@
 
 #include <base/json.h>
 #include <base/stamp.h>
+#include <base/text.h>
 #include <core/config.h>
 #include <core/error.h>
 #include <core/job.h>
@@ -91,13 +92,27 @@ static int prove(const struct rehearsal *r) {
     return rc;
 }
 
-static int restore_and_prove(struct rehearsal *r) {
+static int restore_and_prove(const struct rehearsal *r) {
     bk__folder_drop(r->scratch);
     int rc = bk__extract_new(r->job, r->dir, r->manifest, r->scratch);
     if (rc == 0) {
         rc = prove(r);
     }
     bk__folder_drop(r->scratch);
+    return rc;
+}
+
+/* The backup, or each part of a set. */
+static int rehearse_parts(const struct rehearsal *r) {
+    if (r->manifest->part_count == 0) {
+        return restore_and_prove(r);
+    }
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < r->manifest->part_count; i++) {
+        struct rehearsal one = *r;
+        one.manifest = &r->manifest->parts[i];
+        rc = one.manifest->name[0] != '\0' ? restore_and_prove(&one) : 0;
+    }
     return rc;
 }
 
@@ -119,7 +134,7 @@ static void remember(const struct rehearsal *r, const char *error) {
 
 /* Keeps how it ended, unless it did not: a cancelled rehearsal says nothing. */
 static int rehearse(struct rehearsal *r) {
-    int rc = restore_and_prove(r);
+    int rc = rehearse_parts(r);
     if (rc == 0) {
         remember(r, NULL);
         bk__job_log(r->job, "info", "Backup %s was restored and checked.",
@@ -157,11 +172,37 @@ static int under_lock(struct rehearsal *r) {
     return rc;
 }
 
+/* Rows of each table; of a set: of each store, as "database.users". */
+static struct json_object *tables_of(const struct bk__manifest *manifest) {
+    if (manifest->part_count == 0) {
+        return json_object_get(manifest->tables);
+    }
+    struct json_object *all = bk__json_object();
+    bool ok = all != NULL;
+    for (size_t i = 0; ok && i < manifest->part_count; i++) {
+        const struct bk__manifest *part = &manifest->parts[i];
+        if (part->tables == NULL) {
+            continue;
+        }
+        json_object_object_foreach(part->tables, table, rows) {
+            char *name = bk__text_printf("%s.%s", part->part, table);
+            ok = name != NULL && bk__json_put(all, name, json_object_get(rows)) && ok;
+            free(name);
+        }
+    }
+    if (ok) {
+        return all;
+    }
+    json_object_put(all);
+    return NULL;
+}
+
 static int fill_result(const struct rehearsal *r) {
     struct json_object *result = bk__job_result(r->job);
+    struct json_object *tables = tables_of(r->manifest);
     bool ok = bk__json_add_text(result, "name", r->manifest->name) &&
               bk__json_add_int(result, "bytes", r->manifest->database_bytes) &&
-              bk__json_put(result, "tables", json_object_get(r->manifest->tables)) &&
+              tables != NULL && bk__json_put(result, "tables", tables) &&
               bk__json_add_int(result, "ms", bk__job_mono(r->job) - r->began);
     return ok ? 0 : bk__fail_memory();
 }

@@ -9,8 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/civil.h>
 #include <base/json.h>
 #include <base/stamp.h>
+#include <base/zone.h>
+#include <core/calendar.h>
 #include <core/config.h>
 #include <core/error.h>
 #include <core/job.h>
@@ -95,12 +98,27 @@ static bool add_broken(struct json_object *result,
     return bk__json_put(result, "broken", list) && ok;
 }
 
-/* When the next automatic backup is due: what the schedule noted, else counted from the last one. A
-   last one in the future (the clock was set back) counts as now. */
+/* The next time of backup.cron; -1: it is not set. */
+static int64_t next_by_cron(struct bk__job *job) {
+    const struct bk__config *config = bk__job_config(job);
+    struct bk__cron cron;
+    struct bk__zone *zone = NULL;
+    int64_t second = 0;
+    bool found =
+        bk__calendar_cron(config, &cron) == 1 && bk__calendar_zone(config, &zone) == 0 &&
+        bk__cron_next(&cron, zone, bk__civil_floor(bk__job_wall(job), 1000), &second);
+    bk__zone_free(zone);
+    return found ? second * 1000 : -1;
+}
+
+/* When the next automatic backup is due: what the schedule noted, else what the expression says,
+   else counted from the last one. A last one in the future (the clock was set back) counts as
+   now. */
 static int64_t next_due(struct bk__job *job, const struct bk__catalogue *catalogue) {
     double every = bk__config_number(bk__job_config(job), BK__OPT_BACKUP_EVERY);
     int64_t now = bk__job_wall(job);
     int64_t due = bk__job_next_due(job, "backup.create");
+    due = due < 0 ? next_by_cron(job) : due;
     for (size_t i = 0; due < 0 && i < catalogue->count; i++) {
         const struct bk__manifest *item = &catalogue->items[i];
         if (strcmp(item->kind, "auto") == 0) {
@@ -118,14 +136,39 @@ static bool add_stamp(struct json_object *to, const char *name, bool known,
     return bk__json_add_text(to, name, known ? stamp : NULL);
 }
 
+/* Text or null. */
+static bool add_set(struct json_object *to, const char *name, const char *value) {
+    return bk__json_add_text(to, name, value[0] != '\0' ? value : NULL);
+}
+
+static bool add_leader(struct bk__job *job, struct json_object *result) {
+    struct bk__keeper *k = bk__job_keeper(job);
+    int pid = bk__keeper_leader_pid(k);
+    return bk__json_add_bool(result, "leader", bk__keeper_leads(k)) &&
+           (pid > 0 ? bk__json_add_int(result, "leader_pid", pid)
+                    : bk__json_put(result, "leader_pid", NULL));
+}
+
 static bool add_settings(struct bk__job *job, struct json_object *result) {
     const struct bk__config *config = bk__job_config(job);
     return bk__json_add_bool(result, "enabled",
                              bk__config_bool(config, BK__OPT_BACKUP_ENABLED)) &&
            bk__json_add_number(result, "every_hours",
                                bk__config_number(config, BK__OPT_BACKUP_EVERY)) &&
+           add_set(result, "cron", bk__config_text(config, BK__OPT_BACKUP_CRON)) &&
+           add_set(result, "timezone",
+                   bk__config_text(config, BK__OPT_BACKUP_TIMEZONE)) &&
+           add_leader(job, result) &&
            bk__json_add_int(result, "keep",
                             bk__config_int(config, BK__OPT_BACKUP_KEEP)) &&
+           bk__json_add_int(result, "keep_days",
+                            bk__config_int(config, BK__OPT_BACKUP_KEEP_DAYS)) &&
+           bk__json_add_int(result, "keep_daily",
+                            bk__config_int(config, BK__OPT_BACKUP_KEEP_DAILY)) &&
+           bk__json_add_int(result, "keep_weekly",
+                            bk__config_int(config, BK__OPT_BACKUP_KEEP_WEEKLY)) &&
+           bk__json_add_int(result, "keep_monthly",
+                            bk__config_int(config, BK__OPT_BACKUP_KEEP_MONTHLY)) &&
            bk__json_add_text(result, "dir", folder_of(job)) &&
            bk__json_add_text(result, "isolation",
                              bk__keeper_isolation(bk__job_keeper(job)));
@@ -135,7 +178,8 @@ static bool add_catalogue(struct bk__job *job, struct json_object *result,
                           const struct bk__catalogue *catalogue) {
     const struct bk__config *config = bk__job_config(job);
     bool planned = bk__config_bool(config, BK__OPT_BACKUP_ENABLED) &&
-                   bk__config_number(config, BK__OPT_BACKUP_EVERY) > 0;
+                   (bk__config_text(config, BK__OPT_BACKUP_CRON)[0] != '\0' ||
+                    bk__config_number(config, BK__OPT_BACKUP_EVERY) > 0);
     struct json_object *newest =
         catalogue->count > 0 ? bk__manifest_show(&catalogue->items[0], true) : NULL;
     return (newest != NULL || catalogue->count == 0) &&

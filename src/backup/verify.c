@@ -18,6 +18,7 @@
 #include <backup/archive.h>
 #include <backup/catalogue.h>
 #include <backup/folder.h>
+#include <backup/set_read.h>
 
 #define TOLD 5 /* so many failures are told in the error's text */
 
@@ -26,6 +27,7 @@ struct check {
     struct bk__job *job;
     const char *dir;
     struct json_object *list;
+    const char *status; /* of the set that is checked; NULL: it is none */
     int64_t verified, failed;
     struct bk__buf why; /* of the failed ones */
 };
@@ -44,16 +46,14 @@ static int replace_sheet(const struct bk__folder *folder,
     if (!same) {
         return 0;
     }
-    char file[BK__NAME_SIZE + 8];
-    snprintf(file, sizeof file, "%s.json", manifest->name);
-    char *aside = bk__folder_temp(folder, file, "");
-    char *path = bk__folder_file(folder, file);
+    char *aside = bk__folder_temp(folder, manifest->name, ".json");
+    char *path = bk__catalogue_sheet(folder->path, manifest->name);
     char *text = bk__manifest_print(manifest);
     rc = aside == NULL || path == NULL || text == NULL ? bk__fail_memory()
                                                        : bk__folder_write(aside, text);
     if (rc == 0) {
         int err = bk__file_rename(aside, path);
-        err = err == 0 ? bk__file_sync_dir(folder->path) : err;
+        err = err == 0 ? bk__file_sync_parent(path) : err;
         if (err != 0) {
             bk__file_remove(aside);
             rc = bk__fail_errno(err, "cannot renew the manifest", path, NULL);
@@ -69,9 +69,12 @@ static int replace_sheet(const struct bk__folder *folder,
 static void note_outcome(struct check *check, struct bk__manifest *manifest,
                          const char *error, bool shut) {
     struct bk__folder folder = {.lock_fd = -1};
-    free(manifest->error);
-    manifest->error = error == NULL ? NULL : strdup(error);
-    manifest->verified = error == NULL;
+    bool partial = bk__manifest_is_partial(manifest);
+    if (!partial || error != NULL) { /* a partial set says why it is one */
+        free(manifest->error);
+        manifest->error = error == NULL ? NULL : strdup(error);
+    }
+    manifest->verified = error == NULL && !partial;
     if (manifest->verified &&
         !shut) { /* the whole was read: "verified_at" means no less */
         manifest->verified_ms = bk__job_wall(check->job);
@@ -90,10 +93,12 @@ static void note_outcome(struct check *check, struct bk__manifest *manifest,
 static bool add_entry(struct check *check, const char *name, const char *error,
                       bool shut) {
     struct json_object *entry = bk__json_object();
-    bool ok = entry != NULL && bk__json_add_text(entry, "name", name) &&
-              bk__json_add_bool(entry, "verified", error == NULL) &&
-              bk__json_add_text(entry, "depth", shut ? "sealed" : "full") &&
-              (error == NULL || bk__json_add_text(entry, "error", error));
+    bool ok =
+        entry != NULL && bk__json_add_text(entry, "name", name) &&
+        bk__json_add_bool(entry, "verified", error == NULL) &&
+        bk__json_add_text(entry, "depth", shut ? "sealed" : "full") &&
+        (check->status == NULL || bk__json_add_text(entry, "status", check->status)) &&
+        (error == NULL || bk__json_add_text(entry, "error", error));
     if (!ok) {
         json_object_put(entry);
         return false;
@@ -116,15 +121,19 @@ static int count_one(struct check *check, const char *name, const char *error,
     return add_entry(check, name, error, shut) ? 0 : bk__fail_memory();
 }
 
-static int check_one(struct check *check, struct bk__manifest *manifest) {
+static int read_one(struct check *check, struct bk__manifest *manifest) {
     const struct bk__archive_sink sink = {
         .phase = "verify", .out_fd = -1, .may_be_shut = true};
-    char *path = bk__file_join(check->dir, manifest->name);
-    if (path == NULL) {
-        return bk__fail_memory();
+    check->status = NULL;
+    if (manifest->part_count > 0) {
+        check->status = bk__manifest_is_partial(manifest) ? "partial" : "complete";
+        return bk__set_check(check->job, check->dir, manifest);
     }
-    int rc = bk__archive_check(check->job, path, manifest, sink);
-    free(path);
+    return bk__set_read(check->job, check->dir, manifest, &sink);
+}
+
+static int check_one(struct check *check, struct bk__manifest *manifest) {
+    int rc = read_one(check, manifest);
     if (rc < 0 && rc != BK_ECORRUPT) {
         return rc;
     }
@@ -140,6 +149,7 @@ static int check_one(struct check *check, struct bk__manifest *manifest) {
 }
 
 static int check_broken(struct check *check, const struct bk__broken *broken) {
+    check->status = NULL;
     char error[BK__NAME_SIZE + 256];
     snprintf(error, sizeof error, "Backup %s cannot be used: %s.", broken->name,
              broken->why);

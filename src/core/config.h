@@ -72,7 +72,7 @@ enum bk__option_type {
       "BACKUP_KEEP_MONTHLY",                                                             \
       "Besides, the last backup of each of the newest so many months stays.")            \
     O(BACKUP_COMPRESS, "backup.compress", BK__CHOICE, "", "auto", 0, 0,                  \
-      "auto|gzip|none", "BACKUP_COMPRESS",                                               \
+      "auto|gzip|zstd|none", "BACKUP_COMPRESS",                                          \
       "auto compresses with gzip above 1 MB; plain gunzip reads it.")                    \
     O(BACKUP_REHEARSE_EVERY, "backup.rehearse.every", BK__NUMBER, "hours", "24", 0,      \
       87600, "", "BACKUP_REHEARSE_HOURS",                                                \
@@ -85,6 +85,10 @@ enum bk__option_type {
       "BACKUP_RECIPIENT",                                                                \
       "A public key from backup.key: backups are encrypted for it and cannot be read "   \
       "here.")                                                                           \
+    O(BACKUP_SET, "backup.set", BK__CHOICE, "", "folder", 0, 0, "folder|tar",            \
+      "BACKUP_SET",                                                                      \
+      "Where there is more than one store: a set is a folder of archives, or one "       \
+      ".tar.gz.")                                                                        \
     O(BACKUP_ON_SHUTDOWN, "backup.on.shutdown", BK__BOOL, "", "true", 0, 0, "",          \
       "BACKUP_ON_SHUTDOWN", "Whether bk_shutdown() makes a last backup.")                \
     O(BACKUP_LOCK_WAIT, "backup.lock.wait", BK__INT, "ms", "60000", 0, 3600000, "",      \

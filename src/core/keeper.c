@@ -35,6 +35,7 @@ struct bk__keeper *bk__keeper_make(const struct bk__clock *clock) {
     pthread_mutex_init(&k->lock, NULL);
     bk__cond_init(&k->changed);
     bk__cond_init(&k->tick);
+    bk__cond_init(&k->leader.look);
     for (int i = 0; i < BK__LANES; i++) {
         k->lanes[i].k = k;
         bk__cond_init(&k->lanes[i].work);
@@ -63,6 +64,8 @@ static void destroy(struct bk__keeper *k) {
     for (int i = 0; i < BK__LANES; i++) {
         pthread_cond_destroy(&k->lanes[i].work);
     }
+    bk__plan_clear(k);
+    pthread_cond_destroy(&k->leader.look);
     pthread_cond_destroy(&k->tick);
     pthread_cond_destroy(&k->changed);
     pthread_mutex_destroy(&k->lock);

@@ -57,6 +57,11 @@ int64_t bk__keeper_opened_mono(struct bk__keeper *k);
 const char *bk__keeper_isolation(struct bk__keeper *k);
 const char *bk__keeper_isolation_why(struct bk__keeper *k);
 
+/* Whether this process runs the schedule of the bot, and the pid of the one that does, as that
+   process sees it; 0: nobody does. Tools may ask. */
+bool bk__keeper_leads(struct bk__keeper *k);
+int bk__keeper_leader_pid(struct bk__keeper *k);
+
 /* Operations of the host between bk_begin() and bk_end(); *ret_oldest_ms is -1 when none is. */
 int bk__keeper_active(struct bk__keeper *k, int64_t *ret_oldest_ms);
 
@@ -94,6 +99,9 @@ struct bk__lanes {
     int (*start)(void *context, pthread_t *ret, const char *name, void *(*entry)(void *),
                  void *arg);
     void *context;
+    /* The same for a thread whose descriptors no fork copies, if the system can. */
+    int (*start_apart)(pthread_t *ret, const char *name, void *(*entry)(void *),
+                       void *arg);
     /* Runs BK__PLACE_STORE operations; NULL: the lane does. */
     int (*relay)(struct bk__job *job);
     const char *isolation; /* a constant */
@@ -106,8 +114,9 @@ int bk__keeper_start(struct bk__keeper *k, const struct bk__lanes *lanes,
    BK_ECANCELLED when the threads still run. */
 int bk__keeper_stop(struct bk__keeper *k, bool closed, int64_t mono_ms);
 
-/* Scheduled work of an open keeper (core/schedule.h); rows must live as long as the process. */
-void bk__keeper_plan(struct bk__keeper *k, const struct bk__plan *rows, int count);
+/* Scheduled work of an open keeper (core/schedule.h); rows must live as long as the process. This
+   process leads the bot, or waits to, from then on. */
+int bk__keeper_plan(struct bk__keeper *k, const struct bk__plan *rows, int count);
 
 /* ---- jobs, for api ----------------------------------------------------------------- */
 

@@ -5,6 +5,7 @@
 #ifndef BK_CORE_KEEPER_INSIDE_H
 #define BK_CORE_KEEPER_INSIDE_H
 
+#include <base/cron.h>
 #include <core/config.h>
 #include <core/error.h>
 #include <core/event.h>
@@ -76,9 +77,21 @@ struct bk__room_slot {
 
 struct bk__plan_state {
     const struct bk__plan *row;
+    struct bk__cron cron; /* in force where zone is not NULL */
+    struct bk__zone *zone;
+    char rule[192]; /* of cron, as it is recorded; "" for a period */
     struct bk__due due;
+    bool led;            /* due was taken up from the leader before */
     int memory;          /* of row->ended */
     struct bk__job *job; /* running or waiting now */
+};
+
+/* Whether this process runs the bot's schedule; the lock is of its own thread. */
+struct bk__leader {
+    pthread_cond_t look;
+    bool alive; /* its thread; the keeper thread ends after it */
+    bool tried; /* once at least */
+    bool leads;
 };
 
 struct bk__keeper {
@@ -114,6 +127,7 @@ struct bk__keeper {
     int lanes_left;
     struct bk__inflight inflight;
     struct bk__room_slot rooms[BK__ROOM_COUNT];
+    struct bk__leader leader;
 
     /* -- of the keeper thread (filled before plans_on is set, under lock) */
     bool plans_on;
@@ -171,5 +185,11 @@ int bk__job_execute(struct bk__job *job); /* runs or relays it */
 /* plan.c, on the keeper thread with the lock held: runs what is due. In how many
    milliseconds to look again; -1: no need. */
 int64_t bk__plan_tick(struct bk__keeper *k);
+void bk__plan_clear(struct bk__keeper *k); /* nothing runs any more */
+
+/* leader.c: starts the thread that is, or waits to be, the leader, and waits for its first look;
+   not twice. BK_ENOMEM and the like. */
+int bk__leader_start(struct bk__keeper *k);
+void bk__leader_await(struct bk__keeper *k); /* its end, once the lanes have ended */
 
 #endif

@@ -5,71 +5,38 @@
  */
 #include <core/keeper_inside.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <base/json.h>
 #include <base/stamp.h>
+#include <base/zone.h>
+#include <core/calendar.h>
+#include <core/due_record.h>
 #include <os/file.h>
 
-#define FILE_LIMIT 65536
 #define LOOK_AGAIN_MS 60000 /* the wall clock may jump meanwhile */
 #define LEAST_PERIOD_MS 100
 
-/* ---- schedule.json: {"backup.create":{"due_at":"..."}} ----------------------------- */
-
-static struct json_object *load_record(const char *state_dir) {
-    char *path = bk__file_join(state_dir, BK__SCHEDULE_FILE);
-    char *text = NULL;
-    size_t size = 0;
-    struct json_object *record = NULL;
-    if (path && bk__file_load(path, FILE_LIMIT, &text, &size) == 0) {
-        record = bk__json_parse(text, NULL);
-    }
-    free(text);
-    free(path);
-    return record;
-}
-
-static int64_t recorded_due(struct json_object *record, const char *operation) {
-    struct json_object *entry = record ? bk__json_member(record, operation) : NULL;
-    const char *iso = entry ? bk__json_text(entry, "due_at", NULL) : NULL;
-    int64_t due = -1;
-    return iso && bk__stamp_parse(iso, &due) ? due : -1;
+static const char *state_dir(const struct bk__keeper *k) {
+    return bk__config_text(k->config, BK__OPT_STATE_DIR);
 }
 
 int64_t bk__job_next_due(struct bk__job *job, const char *operation) {
-    struct json_object *record =
-        load_record(bk__config_text(job->k->config, BK__OPT_STATE_DIR));
-    int64_t due = recorded_due(record, operation);
-    json_object_put(record);
-    return due;
+    struct bk__due_record record;
+    bk__due_record_load(state_dir(job->k), operation, &record);
+    return record.due_wall;
 }
 
 /* What cannot be saved is only said: the schedule goes on from memory. */
 static void save_record(struct bk__keeper *k, const struct bk__plan_state *plan) {
-    const char *dir = bk__config_text(k->config, BK__OPT_STATE_DIR);
-    struct json_object *record = load_record(dir);
-    struct json_object *entry = bk__json_object();
-    char *path = bk__file_join(dir, BK__SCHEDULE_FILE);
-    char due[BK__STAMP_SIZE];
-    bk__stamp_iso(plan->due.due_wall, due);
-    record = record ? record : bk__json_object();
-    int err = -1;
-    if (record && entry && path && bk__json_add_text(entry, "due_at", due)) {
-        json_object_object_del(record, plan->row->operation);
-        bk__json_put(record, plan->row->operation, entry);
-        entry = NULL;
-        char *text = bk__json_print(record);
-        err = text ? bk__file_save(path, text, strlen(text)) : -1;
-        free(text);
-    }
-    json_object_put(entry);
-    json_object_put(record);
-    free(path);
-    if (err < 0) {
+    struct bk__due_record record = {.due_wall = plan->due.due_wall,
+                                    .ran_wall = plan->due.ran_wall};
+    snprintf(record.rule, sizeof record.rule, "%s", plan->rule);
+    if (bk__due_record_save(state_dir(k), plan->row->operation, &record) < 0) {
         bk__keeper_log(k, "warning", "The time of the next %s could not be noted in %s.",
-                       plan->row->operation, dir);
+                       plan->row->operation, state_dir(k));
     }
 }
 
@@ -137,39 +104,69 @@ static bool database_is_there(struct bk__keeper *k) {
     return database[0] && (bk__config_on_server(k->config) || bk__file_exists(database));
 }
 
-/* Another process of the same bot may have done it meanwhile: then its due time is ours.
- */
-static bool done_elsewhere(struct bk__keeper *k, struct bk__plan_state *plan) {
-    struct json_object *record =
-        load_record(bk__config_text(k->config, BK__OPT_STATE_DIR));
-    int64_t due = recorded_due(record, plan->row->operation);
-    json_object_put(record);
-    if (due <= plan->due.due_wall) {
-        return false;
-    }
-    plan->due.due_wall = due;
-    return bk__due_wait(&plan->due, bk__keeper_wall(k), bk__keeper_mono(k)) > 0;
-}
-
 /* Starts the work with the lock let go; it may be refused while the keeper closes. */
 static void begin(struct bk__keeper *k, struct bk__plan_state *plan) {
     struct bk__job *job = NULL;
     pthread_mutex_unlock(&k->lock);
-    if (!plan->row->recorded || !done_elsewhere(k, plan)) {
-        const struct bk__operation *operation = bk__operation_find(plan->row->operation);
-        struct json_object *args = plan_args(plan->row);
-        bk__due_began(&plan->due, bk__keeper_wall(k), bk__keeper_mono(k));
-        if (plan->row->recorded) {
-            save_record(k, plan);
-        }
-        if (operation && args && bk__operation_check(operation, args) == 0) {
-            bk__jobs_add(k, operation, args, BK__JOB_SCHEDULE, &job);
-        } else {
-            json_object_put(args);
-        }
+    const struct bk__operation *operation = bk__operation_find(plan->row->operation);
+    struct json_object *args = plan_args(plan->row);
+    bk__due_began(&plan->due, bk__keeper_wall(k), bk__keeper_mono(k));
+    if (plan->row->recorded) {
+        save_record(k, plan);
+    }
+    if (operation && args && bk__operation_check(operation, args) == 0) {
+        bk__jobs_add(k, operation, args, BK__JOB_SCHEDULE, &job);
+    } else {
+        json_object_put(args);
     }
     pthread_mutex_lock(&k->lock);
     plan->job = job;
+}
+
+static int64_t period_of(const struct bk__keeper *k, const struct bk__plan *row) {
+    double period = bk__config_number(k->config, row->every) * (double)row->unit_ms;
+    int64_t whole = row->fixed_ms > 0 ? row->fixed_ms : (int64_t)period;
+    return whole < LEAST_PERIOD_MS ? LEAST_PERIOD_MS : whole;
+}
+
+/* When it is due, by what is recorded, if it is. A time ahead that another rule set is void; one
+   that was missed is still caught up. */
+static void start_due(struct bk__keeper *k, struct bk__plan_state *plan) {
+    struct bk__due_record record = {.due_wall = -1, .ran_wall = -1};
+    int64_t now = bk__keeper_wall(k);
+    if (plan->row->recorded) {
+        bk__due_record_load(state_dir(k), plan->row->operation, &record);
+    }
+    int64_t recorded = record.due_wall;
+    if (recorded > now && strcmp(record.rule, plan->rule) != 0) {
+        recorded = -1;
+    }
+    if (plan->zone) {
+        plan->due = (struct bk__due){
+            .cron = &plan->cron, .zone = plan->zone, .ran_wall = record.ran_wall};
+        bk__due_start_cron(&plan->due, recorded, now);
+    } else {
+        bk__due_start(&plan->due, period_of(k, plan->row), recorded, plan->row->first_ms,
+                      now);
+    }
+    if (plan->row->recorded && plan->due.due_wall != record.due_wall) {
+        save_record(k, plan); /* or a bot that never lives a minute is never backed up */
+    }
+}
+
+/* Whether this process runs it: what is recorded is the whole bot's, so only its leader does,
+   going on from what the leader before it has noted. */
+static bool follow_leader(struct bk__keeper *k, struct bk__plan_state *plan) {
+    if (!plan->row->recorded || plan->led) {
+        return true;
+    }
+    if (k->leader.leads) {
+        pthread_mutex_unlock(&k->lock);
+        start_due(k, plan);
+        pthread_mutex_lock(&k->lock);
+        plan->led = true;
+    }
+    return plan->led;
 }
 
 /* In how many milliseconds to look at this plan again. */
@@ -177,8 +174,8 @@ static int64_t tick_one(struct bk__keeper *k, struct bk__plan_state *plan) {
     if (plan->job && plan->job->state == BK__JOB_ENDED) {
         finish(k, plan);
     }
-    if (plan->job) {
-        return LOOK_AGAIN_MS; /* its end is announced */
+    if (plan->job || !follow_leader(k, plan)) {
+        return LOOK_AGAIN_MS; /* its end is announced, and so is a new leader */
     }
     int64_t wait = bk__due_wait(&plan->due, bk__keeper_wall(k), bk__keeper_mono(k));
     if (wait == 0 && plan->row->needs_database && !database_is_there(k)) {
@@ -205,45 +202,65 @@ int64_t bk__plan_tick(struct bk__keeper *k) {
 
 /* ---- bk_open() --------------------------------------------------------------------- */
 
-static int64_t period_of(const struct bk__keeper *k, const struct bk__plan *row) {
-    double period = bk__config_number(k->config, row->every) * (double)row->unit_ms;
-    int64_t whole = row->fixed_ms > 0 ? row->fixed_ms : (int64_t)period;
-    return whole < LEAST_PERIOD_MS ? LEAST_PERIOD_MS : whole;
-}
-
 static bool wanted(const struct bk__keeper *k, const struct bk__plan *row) {
+    bool by_cron =
+        row->by_cron && bk__config_text(k->config, BK__OPT_BACKUP_CRON)[0] != '\0';
     if (row->fixed_ms > 0) {
         return bk__operation_find(row->operation) != NULL;
     }
     return bk__config_bool(k->config, row->enabled) &&
-           bk__config_number(k->config, row->every) > 0 &&
+           (by_cron || bk__config_number(k->config, row->every) > 0) &&
            bk__operation_find(row->operation);
 }
 
-static void begin_plan(struct bk__keeper *k, const struct bk__plan *row,
-                       struct json_object *record) {
-    struct bk__plan_state *plan = &k->plans[k->plan_count++];
-    int64_t recorded = row->recorded ? recorded_due(record, row->operation) : -1;
-    *plan = (struct bk__plan_state){.row = row};
-    bk__due_start(&plan->due, period_of(k, row), recorded, row->first_ms,
-                  bk__keeper_wall(k));
-    if (row->recorded && recorded < 0) {
-        save_record(k, plan); /* or a bot that never lives a minute is never backed up */
+/* The cron expression in force, with its zone, where the row goes by one. */
+static int read_cron(struct bk__keeper *k, struct bk__plan_state *plan) {
+    if (!plan->row->by_cron) {
+        return 0;
     }
+    int code = bk__calendar_cron(k->config, &plan->cron);
+    if (code == 1) {
+        snprintf(plan->rule, sizeof plan->rule, "%s %s",
+                 bk__config_text(k->config, BK__OPT_BACKUP_CRON),
+                 bk__config_text(k->config, BK__OPT_BACKUP_TIMEZONE));
+        code = bk__calendar_zone(k->config, &plan->zone);
+    }
+    return code;
+}
+
+void bk__plan_clear(struct bk__keeper *k) {
+    for (int i = 0; i < k->plan_count; i++) {
+        bk__zone_free(k->plans[i].zone);
+    }
+    k->plan_count = 0;
 }
 
 /* The keeper thread looks at the plans only once the keeper is open. */
-void bk__keeper_plan(struct bk__keeper *k, const struct bk__plan *rows, int count) {
-    struct json_object *record =
-        load_record(bk__config_text(k->config, BK__OPT_STATE_DIR));
-    k->plan_count = 0;
-    for (int i = 0; i < count && k->plan_count < BK__PLANS_LIMIT; i++) {
+int bk__keeper_plan(struct bk__keeper *k, const struct bk__plan *rows, int count) {
+    int code = 0;
+    bk__plan_clear(k);
+    for (int i = 0; code == 0 && i < count && k->plan_count < BK__PLANS_LIMIT; i++) {
         if (wanted(k, &rows[i])) {
-            begin_plan(k, &rows[i], record);
+            struct bk__plan_state *plan = &k->plans[k->plan_count++];
+            *plan = (struct bk__plan_state){.row = &rows[i]};
+            code = read_cron(k, plan);
         }
     }
-    json_object_put(record);
+    if (code == 0) {
+        code = bk__leader_start(k);
+    }
+    if (code < 0) {
+        return code;
+    }
     pthread_mutex_lock(&k->lock);
+    for (int i = 0; i < k->plan_count; i++) {
+        if (!k->plans[i].row->recorded) {
+            start_due(k, &k->plans[i]);
+        } else {
+            follow_leader(k, &k->plans[i]);
+        }
+    }
     k->plans_on = true;
     pthread_mutex_unlock(&k->lock);
+    return 0;
 }

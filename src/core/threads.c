@@ -74,6 +74,7 @@ static void *run_keeper(void *argument) {
     }
     pthread_mutex_unlock(&k->lock);
     join_lanes(k);
+    bk__leader_await(k);
     pthread_mutex_lock(&k->lock);
     k->threaded = false;
     if (k->last_event || k->given_up) {

@@ -24,6 +24,8 @@ static const struct bk__field status_result[] = {
     F("operations", "int", "", "Operations of the host in flight."),
     F("recorded", "bool", "",
       "False: run.track is off, or another process of this bot runs."),
+    F("leader", "bool", "", "Whether this process runs the schedule of the bot."),
+    F("leader_pid", "int?", "", "The process that does; null: none."),
     {0}};
 
 const struct bk__operation bk__lifecycle_operations[] = {

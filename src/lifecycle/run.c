@@ -246,6 +246,15 @@ static int read_recorded(struct bk__job *job, struct room *ret) {
                      "It appears when the bot opens its keeper with run.track on.");
 }
 
+/* Of all processes of the bot one runs the schedule. */
+static bool add_leader(struct bk__job *job, struct json_object *result) {
+    struct bk__keeper *k = bk__job_keeper(job);
+    int pid = bk__keeper_leader_pid(k);
+    return bk__json_add_bool(result, "leader", bk__keeper_leads(k)) &&
+           (pid > 0 ? bk__json_add_int(result, "leader_pid", pid)
+                    : bk__json_put(result, "leader_pid", NULL));
+}
+
 int bk__run_status(struct bk__job *job) {
     struct room *room = room_of(job);
     struct room other = {0};
@@ -261,9 +270,9 @@ int bk__run_status(struct bk__job *job) {
     struct json_object *result = bk__job_result(job);
     int64_t uptime = room == &other ? bk__job_wall(job) - room->record.started_wall
                                     : bk__job_mono(job) - room->record.started_mono;
-    bool good = add_started(result, room) &&
-                bk__json_add_int(result, "uptime_ms", uptime) &&
-                bk__json_add_int(result, "operations", bk__keeper_active(k, &oldest)) &&
-                bk__json_add_bool(result, "recorded", room->recorded);
+    bool good =
+        add_started(result, room) && bk__json_add_int(result, "uptime_ms", uptime) &&
+        bk__json_add_int(result, "operations", bk__keeper_active(k, &oldest)) &&
+        bk__json_add_bool(result, "recorded", room->recorded) && add_leader(job, result);
     return good ? 0 : bk__fail_memory();
 }

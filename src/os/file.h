@@ -35,6 +35,7 @@ int bk__file_load(const char *path, size_t limit, char **ret_text, size_t *ret_s
 int bk__file_save(const char *path, const void *bytes, size_t size);
 
 int bk__file_make_dir(const char *path);    /* with its parents, 0700; 0 when it exists */
+int bk__file_remove_dir(const char *path);  /* a file, or a folder of files; 0: none */
 int bk__file_sync_dir(const char *path);    /* fsync of a folder */
 int bk__file_sync_parent(const char *path); /* fsync of the folder that holds path */
 int bk__file_list(const char *dir, char ***ret_names,
@@ -48,5 +49,8 @@ char *bk__file_dir(const char *path); /* the folder part, "." where there is non
 /* An exclusive lock on a file of ours (flock; the kernel drops it when the holder dies).
    wait_ms: how long to poll for it. A descriptor to close, or -EWOULDBLOCK. */
 int bk__file_lock(const char *path, int wait_ms, const bool *cancel);
+
+/* Whether somebody holds that lock: 1 and what is written in the file, 0, or -errno. */
+int bk__file_lock_look(const char *path, char *ret_text, size_t room);
 
 #endif

@@ -158,6 +158,31 @@ int bk__file_space(const char *path, int64_t *ret_free_bytes, int64_t *ret_total
     return 0;
 }
 
+int bk__file_remove_dir(const char *path) {
+    char **names = NULL;
+    size_t count = 0;
+    int error = bk__file_remove(path); /* a link to a folder is a file: it alone goes */
+
+    if (error != -EISDIR && error != -EPERM) {
+        return error;
+    }
+    error = bk__file_list(path, &names, &count);
+    if (error) {
+        return error;
+    }
+    for (size_t i = 0; i < count && !error; i++) {
+        char *file = bk__file_join(path, names[i]);
+
+        error = file ? bk__file_remove(file) : -ENOMEM;
+        free(file);
+    }
+    bk__file_list_free(names, count);
+    if (!error && rmdir(path) != 0) {
+        error = -errno;
+    }
+    return error;
+}
+
 char *bk__file_absolute(const char *path) {
     char *here, *whole;
 
@@ -249,4 +274,19 @@ int bk__file_lock(const char *path, int wait_ms, const bool *cancel) {
         }
         bk__clock_sleep(left < LOCK_POLL_MS ? (int)left : LOCK_POLL_MS);
     }
+}
+
+int bk__file_lock_look(const char *path, char *ret_text, size_t room) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0) {
+        return errno == ENOENT ? 0 : -errno;
+    }
+    /* Shared, so that two who look do not see each other. */
+    int held = flock(fd, LOCK_SH | LOCK_NB) == 0 ? 0 : -errno;
+    held = held == -EWOULDBLOCK ? 1 : held;
+    int64_t size = held == 1 ? bk__file_pread(fd, ret_text, room - 1, 0) : 0;
+    ret_text[size > 0 ? size : 0] = '\0';
+    close(fd);
+    return size < 0 ? (int)size : held;
 }

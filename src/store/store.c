@@ -69,9 +69,22 @@ int bk__store_open_at(struct bk__store **ret, struct bk__job *job, const char *d
     return driver->open(ret, job, database, create);
 }
 
+size_t bk__store_sites(struct bk__job *job, struct bk__store_site ret[BK__STORES]) {
+    static const enum bk__option options[BK__STORES] = {BK__OPT_DATABASE, BK__OPT_REDIS};
+    size_t count = 0;
+    for (size_t i = 0; i < BK__STORES; i++) {
+        const char *url = bk__config_text(bk__job_config(job), options[i]);
+        if (*url != '\0') {
+            ret[count++] = (struct bk__store_site){bk__option_rows[options[i]].name, url};
+        }
+    }
+    return count;
+}
+
 int bk__store_open(struct bk__store **ret, struct bk__job *job, bool create) {
-    const char *database = bk__config_text(bk__job_config(job), BK__OPT_DATABASE);
-    return bk__store_open_at(ret, job, database, create);
+    struct bk__store_site sites[BK__STORES];
+    size_t count = bk__store_sites(job, sites);
+    return bk__store_open_at(ret, job, count > 0 ? sites[0].url : "", create);
 }
 
 void bk__store_close(struct bk__store *store) {

@@ -7,6 +7,7 @@
 #define BK_STORE_STORE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <base/hash.h>
 
@@ -153,7 +154,17 @@ const struct bk__store_driver *bk__store_driver_of(const char *content);
 /* The driver of that name, as manifests have it; NULL: this build has none. */
 const struct bk__store_driver *bk__store_driver_named(const char *name);
 
-/* The driver found and the store opened: that of the option "database", or another. */
+/* The stores of a keeper: the options that name one and are set. The first is the one that is
+   meant where no other is named. */
+#define BK__STORES 2 /* at most */
+struct bk__store_site {
+    const char *name; /* the option: "database", "redis" */
+    const char *url;  /* its value; lives as long as the job */
+};
+size_t bk__store_sites(struct bk__job *job, struct bk__store_site ret[BK__STORES]);
+
+/* The driver found and the store opened: that of the option "database" (of "redis" where only that
+   is set), or another. */
 int bk__store_open(struct bk__store **ret, struct bk__job *job, bool create);
 int bk__store_open_at(struct bk__store **ret, struct bk__job *job, const char *database,
                       bool create);

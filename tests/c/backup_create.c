@@ -37,6 +37,23 @@ static void test_backup_create__gunzip_gives_the_database(void **state) {
     box_assert_number("result.sequence", 1);
 }
 
+static void test_backup_create__the_program_zstd_gives_the_database(void **state) {
+    (void)state;
+    box_database_with(ROWS_BIG);
+    const char *name = box_create("{\"compress\":\"zstd\"}");
+    assert_non_null(strstr(name, ".db.zst"));
+    char *sum = box_on(name, "zstd -dc '%s' | sha256sum | cut -c1-64");
+    sum[64] = '\0';
+    box_assert_text("result.sha256", sum);
+    free(sum);
+    box_assert_text("result.compression", "zstd");
+    box_assert_number("result.verified", 1);
+    free(box_on(name, "zstd -qdk '%s'"));
+    assert_int_equal(
+        box_assert_sound(sandbox_path("backups/%.*s", (int)strlen(name) - 4, name)),
+        ROWS_BIG);
+}
+
 static void test_backup_create__a_small_one_is_the_database_itself(void **state) {
     (void)state;
     box_database_with(ROWS_SMALL);
@@ -333,6 +350,7 @@ int main(int argc, char **argv) {
     BOX_WRITER(argc, argv);
     const struct CMUnitTest tests[] = {
         TEST(gunzip_gives_the_database),
+        TEST(the_program_zstd_gives_the_database),
         TEST(a_small_one_is_the_database_itself),
         TEST(folder_and_files_are_private),
         TEST(an_existing_folder_keeps_its_files),

@@ -58,6 +58,17 @@ test_backup_verify__every_flipped_byte_of_a_packed_one_is_found(void **state) {
     box_assert_number("result.verified", 1);
 }
 
+static void test_backup_verify__every_flipped_byte_of_a_zstd_one_is_found(void **state) {
+    (void)state;
+    box_database_with(ROWS_BIG);
+    const char *name = box_create("{\"compress\":\"zstd\"}");
+    flip_around(name, 160);
+    box_call("backup.verify", NULL);
+    box_assert_text("result.backups[0].name", name);
+    box_call("backup.restore", NULL);
+    assert_int_equal(box_assert_sound(box_database()), ROWS_BIG);
+}
+
 static void test_backup_verify__every_flipped_byte_of_a_plain_one_is_found(void **state) {
     (void)state;
     box_database_with(ROWS_SMALL);
@@ -174,17 +185,21 @@ static void test_backup_verify__swapped_archives_are_found(void **state) {
 }
 
 /* An archive that another program packed again: the manifest is told of it, zlib reads it. */
-static void test_backup_verify__an_archive_of_plain_gzip_is_read(void **state) {
+/* An archive that another program packed anew, its manifest put right by hand. */
+static void repacked(const char *compress, const char *unpack, const char *pack) {
     char args[256];
-    (void)state;
+    char command[1024];
     box_database_with(ROWS_BIG);
-    const char *name = box_create(NULL);
-    free(box_on(
-        name,
-        "f='%s'; gunzip -c \"$f\" | gzip -9n > \"$f.new\" && mv \"$f.new\" \"$f\" && "
-        "sed -i \"s/\\\"bytes\\\":[0-9]*/\\\"bytes\\\":$(stat -c %s \"$f\")/;"
+    snprintf(args, sizeof args, "{\"compress\":\"%s\"}", compress);
+    const char *name = box_create(args);
+    snprintf(
+        command, sizeof command,
+        "f='%%s'; %s \"$f\" | %s > \"$f.new\" && mv \"$f.new\" \"$f\" && "
+        "sed -i \"s/\\\"bytes\\\":[0-9]*/\\\"bytes\\\":$(stat -c %%s \"$f\")/;"
         "s/\\\"archive_sha256\\\":\\\"[0-9a-f]*/\\\"archive_sha256\\\":\\\"$(sha256sum "
-        "\"$f\" | cut -c1-64)/;s/,\\\"places\\\":{[^}]*}//\" \"$f.json\""));
+        "\"$f\" | cut -c1-64)/;s/,\\\"places\\\":{[^}]*}//\" \"$f.json\"",
+        unpack, pack);
+    free(box_on(name, command));
     box_call("backup.verify", NULL);
     box_assert_text("result.backups[0].name", name);
     box_args(args, sizeof args, name, "");
@@ -195,6 +210,16 @@ static void test_backup_verify__an_archive_of_plain_gzip_is_read(void **state) {
     assert_int_equal(box_assert_sound(sandbox_path("copy.db")), ROWS_BIG);
     flip(name, 70000, 2);
     assert_found(name, 70000);
+}
+
+static void test_backup_verify__an_archive_of_plain_gzip_is_read(void **state) {
+    (void)state;
+    repacked("gzip", "gunzip -c", "gzip -9n");
+}
+
+static void test_backup_verify__an_archive_of_plain_zstd_is_read(void **state) {
+    (void)state;
+    repacked("zstd", "zstd -dc", "zstd -q -9");
 }
 
 static void test_backup_verify__a_damaged_one_restores_nothing(void **state) {
@@ -224,6 +249,7 @@ static void test_backup_verify__a_damaged_one_restores_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(every_flipped_byte_of_a_packed_one_is_found),
+        TEST(every_flipped_byte_of_a_zstd_one_is_found),
         TEST(every_flipped_byte_of_a_plain_one_is_found),
         TEST(the_place_is_told),
         TEST(the_place_in_a_plain_one_is_told),
@@ -233,6 +259,7 @@ int main(void) {
         TEST(a_cut_one_does_not_exist),
         TEST(swapped_archives_are_found),
         TEST(an_archive_of_plain_gzip_is_read),
+        TEST(an_archive_of_plain_zstd_is_read),
         TEST(a_damaged_one_restores_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

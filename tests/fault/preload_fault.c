@@ -1,12 +1,13 @@
 /*
- * For LD_PRELOAD: counts the calls that change a disk, and lets the n-th fail. FAULT_AT=n,
- * FAULT_HOW=once|stays|short, FAULT_ERRNO=number, FAULT_REPORT=a file of two numbers: calls
+ * For LD_PRELOAD: counts the calls that change a disk, and lets the n-th fail, or kills the process
+ * right before it. FAULT_AT=n, FAULT_HOW=once|stays|short|kill, FAULT_ERRNO=number, FAULT_REPORT=a file of two numbers: calls
  * counted, faults fired. Writes to what is no regular file are let through. FAULT_FREE=bytes is all
  * the free space there is said to be. tests/fault/run sets it.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@ struct report {
     int fired;
 };
 
-enum how { ONCE, STAYS, SHORT };
+enum how { ONCE, STAYS, SHORT, KILL };
 
 static struct report *report;
 static int fault_at;
@@ -54,6 +55,7 @@ __attribute__((constructor)) static void begin(void) {
     if (kind != NULL) {
         how = strcmp(kind, "stays") == 0   ? STAYS
               : strcmp(kind, "short") == 0 ? SHORT
+              : strcmp(kind, "kill") == 0  ? KILL
                                            : ONCE;
     }
     report = mapped;
@@ -68,6 +70,9 @@ static bool is_hit(bool frees) {
     bool hit = how == STAYS ? call >= fault_at && !frees : call == fault_at;
     if (hit) {
         __atomic_add_fetch(&report->fired, 1, __ATOMIC_RELAXED);
+        if (how == KILL) {
+            kill(getpid(), SIGKILL);
+        }
     }
     return hit;
 }

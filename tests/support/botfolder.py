@@ -93,7 +93,9 @@ class Bot:
         whole = self.whole()
         known = FIXED | set(whole) | {name + '.json' for name in whole}
         rest = set(os.listdir(self.backups)) - known if os.path.isdir(self.backups) else set()
-        beside = [n for n in os.listdir(self.path) + os.listdir(self.state)
+        # A record's NAME.json.tmp is overwritten when that record is saved next.
+        records = [n for n in os.listdir(self.state) if not n.endswith('.json.tmp')]
+        beside = [n for n in os.listdir(self.path) + records
                   if n.endswith(('.tmp', '.botkeep-new', '.botkeep-tmp', '-journal'))]
         if rest or beside:
             raise Wrong('left behind: %s' % sorted(rest | set(beside)))

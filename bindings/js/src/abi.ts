@@ -94,6 +94,8 @@ export const ERRORS = {
     BK_EUNSUPPORTED: -15,
     /** a defect in botkeep; please report it */
     BK_EINTERNAL: -16,
+    /** some of the stores are done and some failed: the text tells which */
+    BK_EPARTIAL: -17,
 } as const;
 
 export type ErrorCode = keyof typeof ERRORS | "BK_EUNKNOWN";

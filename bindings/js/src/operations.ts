@@ -61,7 +61,7 @@ export interface Options {
     /** Besides, the last backup of each of the newest so many months stays. */
     backup_keep_monthly?: number;
     /** auto compresses with gzip above 1 MB; plain gunzip reads it. */
-    backup_compress?: "auto" | "gzip" | "none";
+    backup_compress?: "auto" | "gzip" | "zstd" | "none";
     /**
      * Hours between rehearsals: the newest backup is restored, checked and thrown away;
      * 0: none.
@@ -76,6 +76,10 @@ export interface Options {
      * A public key from backup.key: backups are encrypted for it and cannot be read here.
      */
     backup_recipient?: string;
+    /**
+     * Where there is more than one store: a set is a folder of archives, or one .tar.gz.
+     */
+    backup_set?: "folder" | "tar";
     /** Whether bk_shutdown() makes a last backup. */
     backup_on_shutdown?: boolean;
     /** How long to wait for another process that holds the folder. */
@@ -128,7 +132,27 @@ export interface BackupCreateArgs {
     /** A text of yours that is kept with the backup. */
     note?: string;
     /** Instead of the option backup.compress. */
-    compress?: "auto" | "gzip" | "none";
+    compress?: "auto" | "gzip" | "zstd" | "none";
+    /** Only this store, where the bot has more than one. */
+    store?: "database" | "redis";
+}
+
+/** Of a set: each store, with what a backup of it alone would tell. */
+export interface BackupCreateResultStores {
+    /** Which store. */
+    store: "database" | "redis";
+    /** What kind of store it is. */
+    driver: string;
+    /** Its archive, in the set. */
+    name: string;
+    /** When its snapshot began. */
+    snapshot_at: string;
+    /** Size of its archive. */
+    bytes: number;
+    /** Size of what is inside. */
+    database_bytes: number;
+    /** SHA-256 of what is inside. */
+    sha256: string;
 }
 
 /** What backup.create answers. */
@@ -156,7 +180,7 @@ export interface BackupCreateResult {
     /** SHA-256 of the archive. */
     archive_sha256: string;
     /** How the archive is packed. */
-    compression: "gzip" | "none";
+    compression: "gzip" | "zstd" | "none";
     /** How the archive is encrypted. */
     encryption: "none" | "key" | "recipient";
     /** With which key, where it is. */
@@ -181,6 +205,14 @@ export interface BackupCreateResult {
     unchanged: boolean;
     /** When its snapshot began, where unchanged. */
     unchanged_since: string;
+    /**
+     * Of a set of several stores: complete; one that lacks a store ends with BK_EPARTIAL.
+     */
+    status: "complete" | "partial";
+    /** Of a set: the time between its snapshots. */
+    skew_ms: number;
+    /** Of a set: each store, with what a backup of it alone would tell. */
+    stores: BackupCreateResultStores[];
 }
 
 export interface BackupListArgs {
@@ -188,6 +220,18 @@ export interface BackupListArgs {
     kind?: "manual" | "auto" | "startup" | "shutdown" | "pre_restore" | "pre_migration";
     /** At most so many, the newest. */
     limit?: number;
+}
+
+/** Of a set: its stores; one that could not be saved has no name, but an error. */
+export interface BackupListResultBackupsStores {
+    /** Which store. */
+    store: "database" | "redis";
+    /** When its snapshot began. */
+    snapshot_at: string;
+    /** Size of its archive. */
+    bytes: number;
+    /** Why it could not be saved. */
+    error: string;
 }
 
 /** The backups, newest first. */
@@ -205,7 +249,7 @@ export interface BackupListResultBackups {
     /** Size of the database inside. */
     database_bytes: number;
     /** How it is packed. */
-    compression: "gzip" | "none";
+    compression: "gzip" | "zstd" | "none";
     /** How it is encrypted. */
     encryption: "none" | "key" | "recipient";
     /** With which key, where it is. */
@@ -220,6 +264,12 @@ export interface BackupListResultBackups {
     note: string;
     /** What backup.verify found, where it is damaged. */
     error: string;
+    /** Of a set of several stores: whether it has them all. */
+    status: "complete" | "partial";
+    /** Of a set: the time between its snapshots. */
+    skew_ms: number;
+    /** Of a set: its stores; one that could not be saved has no name, but an error. */
+    stores: BackupListResultBackupsStores[];
 }
 
 /** What backup.list answers. */
@@ -254,6 +304,8 @@ export interface BackupVerifyResultBackups {
     depth: "full" | "sealed";
     /** What is wrong, where something is. */
     error: string;
+    /** Of a set of several stores: whether it has them all. */
+    status: "complete" | "partial";
 }
 
 /** What backup.verify answers. */
@@ -374,10 +426,26 @@ export interface BackupStatusResultBroken {
 export interface BackupStatusResult {
     /** Whether backups are made on their own. */
     enabled: boolean;
-    /** Hours between them. */
+    /** Hours between them, where cron is null. */
     every_hours: number;
+    /** The cron expression they go by. */
+    cron: string | null;
+    /** The zone of cron and of retention. */
+    timezone: string | null;
+    /** Whether this process runs the schedule of the bot. */
+    leader: boolean;
+    /** The process that does; null: none. */
+    leader_pid: number | null;
     /** How many of each kind stay; 0: all. */
     keep: number;
+    /** Up to which age all stay besides; 0: none. */
+    keep_days: number;
+    /** Of how many days the last one stays. */
+    keep_daily: number;
+    /** Of how many weeks the last one stays. */
+    keep_weekly: number;
+    /** Of how many months the last one stays. */
+    keep_monthly: number;
     /** The folder of the backups. */
     dir: string;
     /** How many there are. */
@@ -766,6 +834,10 @@ export interface LifecycleStatusResult {
     operations: number;
     /** False: run.track is off, or another process of this bot runs. */
     recorded: boolean;
+    /** Whether this process runs the schedule of the bot. */
+    leader: boolean;
+    /** The process that does; null: none. */
+    leader_pid: number | null;
 }
 
 /** What was looked at. */

@@ -128,6 +128,13 @@ class InternalError(BotkeepError):
     number = -16
 
 
+class PartialError(BotkeepError):
+    """Some of the stores are done and some failed: the text tells which."""
+
+    code = "BK_EPARTIAL"
+    number = -17
+
+
 BY_CODE: Dict[str, Type[BotkeepError]] = {
     "BK_EINVAL": InvalidError,
     "BK_EHANDLE": HandleError,
@@ -145,6 +152,7 @@ BY_CODE: Dict[str, Type[BotkeepError]] = {
     "BK_EMIGRATION": MigrationError,
     "BK_EUNSUPPORTED": UnsupportedError,
     "BK_EINTERNAL": InternalError,
+    "BK_EPARTIAL": PartialError,
 }
 BY_NUMBER: Dict[int, Type[BotkeepError]] = {each.number: each for each in BY_CODE.values()}
 

@@ -45,10 +45,11 @@ class Options(TypedDict, total=False):
     backup_keep_daily: int
     backup_keep_weekly: int
     backup_keep_monthly: int
-    backup_compress: Literal["auto", "gzip", "none"]
+    backup_compress: Literal["auto", "gzip", "zstd", "none"]
     backup_rehearse_every: float
     backup_key_file: Union[str, "os.PathLike[str]"]
     backup_recipient: str
+    backup_set: Literal["folder", "tar"]
     backup_on_shutdown: bool
     backup_lock_wait: int
     snapshot_limit: int
@@ -70,6 +71,18 @@ class Options(TypedDict, total=False):
     env_file: Union[str, "os.PathLike[str]"]
 
 
+class BackupCreateResultStores(TypedDict):
+    """Of a set: each store, with what a backup of it alone would tell."""
+
+    store: Literal["database", "redis"]
+    driver: str
+    name: str
+    snapshot_at: str
+    bytes: int
+    database_bytes: int
+    sha256: str
+
+
 class BackupCreateResult(TypedDict):
     """What backup.create answers."""
 
@@ -84,7 +97,7 @@ class BackupCreateResult(TypedDict):
     pages: int
     sha256: str
     archive_sha256: str
-    compression: Literal["gzip", "none"]
+    compression: Literal["gzip", "zstd", "none"]
     encryption: Literal["none", "key", "recipient"]
     key_id: str
     tables: Dict[str, Any]
@@ -97,6 +110,18 @@ class BackupCreateResult(TypedDict):
     pruned: List[Dict[str, Any]]
     unchanged: bool
     unchanged_since: str
+    status: Literal["complete", "partial"]
+    skew_ms: int
+    stores: List[BackupCreateResultStores]
+
+
+class BackupListResultBackupsStores(TypedDict):
+    """Of a set: its stores; one that could not be saved has no name, but an error."""
+
+    store: Literal["database", "redis"]
+    snapshot_at: str
+    bytes: int
+    error: str
 
 
 class BackupListResultBackups(TypedDict):
@@ -108,7 +133,7 @@ class BackupListResultBackups(TypedDict):
     sequence: int
     bytes: int
     database_bytes: int
-    compression: Literal["gzip", "none"]
+    compression: Literal["gzip", "zstd", "none"]
     encryption: Literal["none", "key", "recipient"]
     key_id: str
     sha256: str
@@ -116,6 +141,9 @@ class BackupListResultBackups(TypedDict):
     verified_at: str
     note: str
     error: str
+    status: Literal["complete", "partial"]
+    skew_ms: int
+    stores: List[BackupListResultBackupsStores]
 
 
 class BackupListResult(TypedDict):
@@ -134,6 +162,7 @@ class BackupVerifyResultBackups(TypedDict):
     verified: bool
     depth: Literal["full", "sealed"]
     error: str
+    status: Literal["complete", "partial"]
 
 
 class BackupVerifyResult(TypedDict):
@@ -203,7 +232,15 @@ class BackupStatusResult(TypedDict):
 
     enabled: bool
     every_hours: float
+    cron: Optional[str]
+    timezone: Optional[str]
+    leader: bool
+    leader_pid: Optional[int]
     keep: int
+    keep_days: int
+    keep_daily: int
+    keep_weekly: int
+    keep_monthly: int
     dir: str
     total: int
     total_bytes: int
@@ -438,6 +475,8 @@ class LifecycleStatusResult(TypedDict):
     previous: Optional[LifecycleStatusResultPrevious]
     operations: int
     recorded: bool
+    leader: bool
+    leader_pid: Optional[int]
 
 
 class DoctorRunResultFindings(TypedDict):
@@ -489,18 +528,21 @@ class Backup(Namespace):
         *,
         kind: Optional[Literal["manual", "auto", "startup", "shutdown", "pre_restore", "pre_migration"]] = None,
         note: Optional[str] = None,
-        compress: Optional[Literal["auto", "gzip", "none"]] = None,
+        compress: Optional[Literal["auto", "gzip", "zstd", "none"]] = None,
+        store: Optional[Literal["database", "redis"]] = None,
     ) -> Job[BackupCreateResult]:
         """Makes a backup of the database, proves it, and deletes what is too old.
 
         kind: Why it is made; retention counts each kind for itself.
         note: A text of yours that is kept with the backup.
         compress: Instead of the option backup.compress.
+        store: Only this store, where the bot has more than one.
         """
         return self._run("backup.create", {
             "kind": kind,
             "note": note,
             "compress": compress,
+            "store": store,
         })
 
     def list(

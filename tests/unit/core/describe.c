@@ -34,7 +34,7 @@ static void test_core_describe__tells_all_that_is_public(void **state) {
     assert_int_equal(bk__json_int(tables, "abi", 0), BK_ABI);
     assert_int_equal(json_object_array_length(bk__json_member(tables, "options")),
                      BK__OPTION_COUNT);
-    assert_int_equal(json_object_array_length(bk__json_member(tables, "errors")), 16);
+    assert_int_equal(json_object_array_length(bk__json_member(tables, "errors")), 17);
     size_t callable = 0;
     for (int i = 0; bk__operation_lists[i]; i++) {
         for (const struct bk__operation *op = bk__operation_lists[i]; op->name; op++) {
@@ -50,8 +50,8 @@ static void test_core_describe__tells_all_that_is_public(void **state) {
 }
 
 static void assert_fields(const struct bk__field *field) {
-    static const char *const types[] = {"text", "int",    "number",
-                                        "bool", "object", "list"};
+    static const char *const types[] = {"text", "int",  "number", "bool",
+                                        "data", "list", "object"};
     for (; field && field->name; field++) {
         int known = 0;
         size_t length = strcspn(field->type, "?");

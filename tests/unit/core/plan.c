@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -48,10 +49,13 @@ static int start_plain(void *context, pthread_t *ret, const char *name,
 static const struct bk__plan rows[] = {{.operation = "lifecycle.status",
                                         .every = BK__OPT_BACKUP_EVERY,
                                         .unit_ms = HOUR,
+                                        .by_cron = true,
                                         .enabled = BK__OPT_BACKUP_ENABLED,
                                         .first_ms = HOUR,
                                         .recorded = true,
                                         .needs_database = true}};
+
+static const char *cron, *timezone_name; /* NULL: by the period */
 
 static void open_keeper(void) {
     static const struct bk__lanes lanes = {.start = start_plain, .isolation = "own"};
@@ -60,10 +64,14 @@ static void open_keeper(void) {
     assert_int_equal(bk__keeper_set(k, "database", sandbox_path("bot.db")), 0);
     assert_int_equal(bk__keeper_set(k, "state.dir", sandbox_dir()), 0);
     assert_int_equal(bk__keeper_set(k, "env.file", ""), 0);
+    if (cron) {
+        assert_int_equal(bk__keeper_set(k, "backup.cron", cron), 0);
+        assert_int_equal(bk__keeper_set(k, "backup.timezone", timezone_name), 0);
+    }
     assert_int_equal(bk__keeper_resolve(k), 0);
     assert_int_equal(bk__keeper_pass(k, BK__LIFE_NEW, BK__LIFE_OPENING, "test"), 0);
     assert_int_equal(bk__keeper_start(k, &lanes, NULL), 0);
-    bk__keeper_plan(k, rows, 1);
+    assert_int_equal(bk__keeper_plan(k, rows, 1), 0);
     assert_int_equal(bk__keeper_pass(k, BK__LIFE_OPENING, BK__LIFE_OPEN, "test"), 0);
 }
 
@@ -75,6 +83,7 @@ static void close_keeper(void) {
 
 static int setup(void **state) {
     __atomic_store_n(&shift, 0, __ATOMIC_RELEASE);
+    cron = NULL;
     return sandbox_setup(state);
 }
 
@@ -84,6 +93,10 @@ static void pass_time(int64_t ms) {
     pthread_mutex_lock(&k->lock);
     bk__keeper_poke(k);
     pthread_mutex_unlock(&k->lock);
+}
+
+static void pass_time_closed(int64_t ms) {
+    __atomic_add_fetch(&shift, ms, __ATOMIC_ACQ_REL);
 }
 
 /* The next event but for the log's lines. */
@@ -201,15 +214,110 @@ static void test_core_plan__a_failure_is_told_and_tried_again(void **state) {
     close_keeper();
 }
 
-static void test_core_plan__what_another_process_did_is_not_done_again(void **state) {
+/* Another process of the bot, as the kernel sees one: another open file with the lock. */
+static int hold_lead(void) {
+    int fd = bk__file_lock(sandbox_path("leader.lock"), 0, NULL);
+    assert_true(fd >= 0);
+    assert_int_equal(bk__file_pwrite(fd, "4711", 4, 0), 0);
+    return fd;
+}
+
+static void test_core_plan__another_leader_runs_it(void **state) {
     (void)state;
     sandbox_write("bot.db", "");
     write_run();
+    int other = hold_lead();
+    open_keeper();
+    assert_false(bk__keeper_leads(k));
+    assert_int_equal(bk__keeper_leader_pid(k), 4711);
+    pass_time(2 * HOUR);
+    assert_null(bk__keeper_next(k, 50));
+    assert_false(bk__file_exists(sandbox_path("schedule.json")));
+    bk__file_close(other);
+    close_keeper();
+}
+
+static void test_core_plan__who_takes_over_goes_on_where_the_other_was(void **state) {
+    (void)state;
+    sandbox_write("bot.db", "");
+    write_run();
+    int other = hold_lead();
     open_keeper();
     sandbox_write("schedule.json",
                   "{\"lifecycle.status\":{\"due_at\":\"2025-12-04T20:30:00.000Z\"}}");
-    pass_time(HOUR);
+    bk__file_close(other);
+    while (!bk__keeper_leads(k)) {
+        bk__clock_sleep(20);
+    }
+    assert_int_equal(bk__keeper_leader_pid(k), getpid());
+    char *told = bk__keeper_next(k, 10000);
+    assert_non_null(strstr(told, "this one runs it now"));
+    free(told);
+    pass_time(9 * HOUR);
     assert_null(bk__keeper_next(k, 50));
+    pass_time(HOUR);
+    assert_scheduled(true, START + 34 * HOUR);
+    close_keeper();
+    assert_int_equal(bk__keeper_leader_pid(k), 0);
+}
+
+static void use_cron(const char *expression, const char *zone) {
+    cron = expression;
+    timezone_name = zone;
+}
+
+static void test_core_plan__cron_says_when(void **state) {
+    (void)state;
+    sandbox_write("bot.db", "");
+    write_run();
+    use_cron("0 3 * * *", "Europe/Berlin"); /* 02:00 UTC in winter; it is 10:30 now */
+    open_keeper();
+    assert_recorded(START + 15 * HOUR + HOUR / 2);
+    pass_time(15 * HOUR);
+    assert_null(bk__keeper_next(k, 20));
+    pass_time(HOUR / 2);
+    assert_scheduled(true, START + 39 * HOUR + HOUR / 2);
+    close_keeper();
+    pass_time_closed(100 * HOUR); /* four are missed */
+    open_keeper();
+    assert_scheduled(true, START + 135 * HOUR + HOUR / 2);
+    assert_null(bk__keeper_next(k, 20));
+    close_keeper();
+}
+
+static void test_core_plan__another_rule_sets_another_time(void **state) {
+    (void)state;
+    sandbox_write("bot.db", "");
+    write_run();
+    use_cron("0 12 * * *", "UTC");
+    open_keeper();
+    assert_recorded(START + 3 * HOUR / 2);
+    close_keeper();
+    use_cron("30 10 1 * *", "UTC");
+    open_keeper();
+    assert_recorded(START + 28 * 24 * HOUR); /* 1 January, not today at noon */
+    close_keeper();
+    use_cron(NULL, NULL);
+    open_keeper();
+    assert_recorded(START + HOUR);
+    close_keeper();
+}
+
+static void test_core_plan__a_cron_time_is_not_served_twice(void **state) {
+    (void)state;
+    sandbox_write("bot.db", "");
+    write_run();
+    use_cron("30 11 * * *", "UTC");
+    open_keeper();
+    pass_time(HOUR + 100);
+    assert_scheduled(true, START + 25 * HOUR);
+    close_keeper();
+    pass_time_closed(-HOUR); /* the clock was wrong by an hour */
+    open_keeper();
+    pass_time(HOUR + HOUR / 2);
+    assert_null(bk__keeper_next(k, 50));
+    pass_time(24 * HOUR);
+    assert_scheduled(true, START + 49 * HOUR);
     close_keeper();
 }
 
@@ -235,7 +343,11 @@ int main(void) {
         TEST(many_short_lives_add_up),
         TEST(waits_while_there_is_no_database),
         TEST(a_failure_is_told_and_tried_again),
-        TEST(what_another_process_did_is_not_done_again),
+        TEST(another_leader_runs_it),
+        TEST(who_takes_over_goes_on_where_the_other_was),
+        TEST(cron_says_when),
+        TEST(another_rule_sets_another_time),
+        TEST(a_cron_time_is_not_served_twice),
         TEST(a_broken_record_is_no_obstacle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,6 +123,35 @@ def restores(folder, table, rounds):
               f"{seen['peer'][0]:.2f} s", seen["ours"][0] / seen["peer"][0])
 
 
+def encryption(folder, table, rounds):
+    key = os.path.join(folder, "key")
+    with keeper_on(folder) as keeper:
+        keeper.backup.key(to=key).result()
+    with keeper_on(folder) as plain, keeper_on(folder, backup_key_file=key,
+                                               backup_dir=os.path.join(folder, "sealed")) as sealed:
+        for packing in ("gzip", "none"):
+            seen = alternate(rounds, off=lambda: plain.backup.create(compress=packing).result(),
+                             on=lambda: sealed.backup.create(compress=packing).result())
+            for at, what in ((0, "s"), (1, "CPU-s")):
+                table.row(f"encryption on {packing}, {what}", f"{seen['on'][at]:.2f} {what}; off "
+                          f"{seen['off'][at]:.2f} {what}", seen["on"][at] / seen["off"][at],
+                          1.15 if packing == "gzip" else None)
+        restored = {}
+        copy = os.path.join(folder, "copy.db")
+
+        def restore(keeper):
+            if os.path.exists(copy):
+                os.remove(copy)
+            restored["bytes"] = keeper.backup.restore(to=copy).result()["bytes"]
+
+        plain.backup.create(compress="gzip").result()
+        sealed.backup.create(compress="gzip").result()
+        seen = alternate(rounds, off=lambda: restore(plain), on=lambda: restore(sealed))
+        os.remove(copy)
+    table.row("encrypted restore to a file", f"{seen['on'][0]:.2f} s, {seen['on'][1]:.2f} CPU-s; off "
+              f"{seen['off'][0]:.2f} s, {seen['off'][1]:.2f} CPU-s", seen["on"][0] / seen["off"][0])
+
+
 def health(folder, table, rounds):
     import psutil
     process = psutil.Process()
@@ -260,7 +289,7 @@ def main():
     parser.add_argument("--size", type=int, default=500, help="the database's size in MB")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--dir", help="where the databases are made (default: a temporary folder)")
-    parser.add_argument("sections", nargs="*", help="snapshot archive restore health latency memory open stall")
+    parser.add_argument("sections", nargs="*", help="snapshot archive restore encryption health latency memory open stall")
     wanted = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="botkeep-bench-", dir=wanted.dir)
     table = Table()
@@ -272,6 +301,7 @@ def main():
         section("snapshot", names, snapshots, folder, table, rounds)
         section("archive", names, archives, folder, table, rounds)
         section("restore", names, restores, folder, table, rounds)
+        section("encryption", names, encryption, folder, table, rounds)
         section("health", names, health, folder, table, rounds)
         section("latency", names, write_latency, folder, table, rounds)
         section("memory", names, memory, folder, table, f"{wanted.size} MB")

@@ -115,7 +115,8 @@ def decrypt(data, key_file, key_id):
         size = int.from_bytes(data[at:at + 4], "little")
         opened = None
         if 16 <= size <= min(1064976, len(data) - at - 4):
-            opened = open_box(key, number.to_bytes(12, "little"), data[at + 4:at + 4 + size], header + bytes([size == 16]))
+            frame, bound = data[at + 4:at + 4 + size], header + bytes([size == 16])
+            opened = open_box(key, number.to_bytes(12, "little"), frame, bound)
         need(opened is not None, f"the frame at byte {at} is not what was sealed there")
         at, number = at + 4 + size, number + 1
         if not opened:

@@ -243,7 +243,7 @@ static void read_identity(struct reader *reader, const struct bk__manifest *set,
     m->form = form;
 }
 
-/* Manifests of plain backups may leave both members out. */
+/* Manifests of plain backups may leave both members out. A set's tell about its parts. */
 static void read_encryption(struct reader *reader, struct bk__manifest *m) {
     const char *how = bk__json_member(reader->object, "encryption") == NULL
                           ? bk__encryptions[BK__KEY_NONE]
@@ -257,7 +257,7 @@ static void read_encryption(struct reader *reader, struct bk__manifest *m) {
         return;
     }
     m->encryption = (enum bk__key_mode)mode;
-    if (m->form.encrypted != (mode != BK__KEY_NONE)) {
+    if (!bk__form_is_set(&m->form) && m->form.encrypted != (mode != BK__KEY_NONE)) {
         complain(reader, "encryption", "does not fit the name");
     }
     if (mode != BK__KEY_NONE) {

@@ -321,6 +321,15 @@ static int add_up(struct bk__manifest *set) {
     return 0;
 }
 
+/* All parts were sealed by the same settings; the set itself is a folder or a tar of them. */
+static void note_encryption(struct bk__manifest *set) {
+    const struct bk__manifest *part = bk__manifest_part(set, NULL);
+    if (part != NULL) {
+        set->encryption = part->encryption;
+        memcpy(set->key_id, part->key_id, sizeof set->key_id);
+    }
+}
+
 static int complete_facts(struct setting *s) {
     struct bk__manifest *facts = &s->facts;
     int rc = next_sequence(s);
@@ -333,6 +342,7 @@ static int complete_facts(struct setting *s) {
     if (rc != 0) {
         return rc;
     }
+    note_encryption(facts);
     const char *text = s->request->note;
     bool partial = bk__manifest_is_partial(facts);
     facts->note = text == NULL ? NULL : strdup(text);

@@ -15,6 +15,7 @@
 #include <os/file.h>
 #include <backup/archive.h>
 #include <backup/codec.h>
+#include <backup/encryption.h>
 #include <backup/folder.h>
 #include <backup/make.h>
 #include <backup/manifest.h>
@@ -374,6 +375,9 @@ int bk__set_tar_publish(struct bk__job *job, const struct bk__folder *folder,
     char name[BK__NAME_SIZE];
     facts->form = (struct bk__form){.content = "tar", .compression = BK__GZIP};
     bk__compression_parse(compress, &facts->form.compression); /* "auto" is gzip */
+    if (bk__encryption_wanted(bk__job_config(job))) {
+        facts->form.compression = BK__PLAIN; /* each part is packed and sealed already */
+    }
     bk__name_set(name, facts->created_ms, &facts->form);
     p.tar = bk__folder_temp(folder, name, ".tar");
     p.packed = bk__folder_temp(folder, name, "");

@@ -70,6 +70,14 @@ static int block_blame(void *context, const struct bk__block *block, int why) {
     return read_blame(context, block->at, (enum bk__codec_why)why);
 }
 
+/* No whole block begins here. That may be because the one before told a wrong size: those on their
+   way are judged first, and only when all are good is this place to blame. */
+static int no_block(struct bk__pass *pass, int64_t at, enum bk__codec_why why) {
+    pass->stuck_at = at;
+    pass->stuck = why;
+    return 0;
+}
+
 /* One whole block. The first bytes of it tell how long it is; where there are none, a block is
    what there is. */
 static int block_fill(void *context, struct bk__block *block) {
@@ -83,11 +91,11 @@ static int block_fill(void *context, struct bk__block *block) {
     }
     size_t size = (size_t)got < codec->head ? 0 : codec->size(block->in);
     if (size < codec->head || size > codec->room) {
-        return read_blame(pass, block->at, BK__CODEC_FRAME);
+        return no_block(pass, block->at, BK__CODEC_FRAME);
     }
     got = take(pass, block->in + codec->head, size - codec->head);
     if (got >= 0 && (size_t)got < size - codec->head) {
-        return read_blame(pass, block->at, BK__CODEC_SHORT);
+        return no_block(pass, block->at, BK__CODEC_SHORT);
     }
     block->in_size = size;
     return got < 0 ? (int)got : 1;
@@ -117,6 +125,9 @@ static int read_blocks(struct bk__pass *pass) {
         return (int)got;
     }
     int rc = bk__pipeline_run(&plan, bk__cpu_count());
+    if (rc == 0 && pass->stuck != BK__CODEC_FINE) {
+        rc = read_blame(pass, pass->stuck_at, pass->stuck);
+    }
     if (rc == 0 && pass->coding.codec->ends && !pass->ended) {
         rc = read_blame(pass, pass->in_bytes, BK__CODEC_SHORT);
     }
@@ -219,7 +230,8 @@ static int read_any(struct bk__pass *pass, const struct bk__form *form) {
     if (got < 0) {
         return bk__fail_errno((int)got, "cannot read", pass->in_path, NULL);
     }
-    bool ours = (size_t)got == codec->head && codec->size(head) != 0;
+    bool ours =
+        pass->sink->ours || ((size_t)got == codec->head && codec->size(head) != 0);
     return ours ? read_blocks(pass) : read_foreign(pass);
 }
 
@@ -282,6 +294,7 @@ int bk__archive_check(struct bk__job *job, const char *path,
     struct bk__archive_facts found = {0};
     sink.what = sink.what != NULL ? sink.what : manifest->name;
     sink.database_bytes = manifest->database_bytes;
+    sink.ours = manifest->places.bytes > 0;
     sink.key_id = manifest->form.encrypted ? manifest->key_id : NULL;
     int rc = bk__archive_read(job, path, &manifest->form, &sink, &found);
     return rc != 0 ? rc : compare(&found, manifest, sink.what);

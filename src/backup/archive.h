@@ -43,6 +43,8 @@ struct bk__archive_sink {
     const char *out_path;   /* for error texts; NULL when out_fd is negative */
     int out_fd;             /* the image is written here as well; -1: only read */
     int64_t database_bytes; /* the most that is accepted: a bomb stops here */
+    bool
+        ours; /* it was packed here, so that a damaged head is not another program's stream */
 
     /* Of encrypted archives. key_id: the header must name this key; NULL: any. may_be_shut: without
        its key only the frames are read; otherwise that is BK_EDENIED. */

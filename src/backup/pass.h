@@ -26,8 +26,11 @@ struct bk__pass {
     int64_t in_bytes, out_bytes;
     int64_t total; /* of the file that is read */
     struct bk__coding coding;
-    struct bk__places places;   /* of the archive, whichever side it is */
-    bool ended;                 /* the coding's last block was read */
+    struct bk__places places; /* of the archive, whichever side it is */
+    bool ended;               /* the coding's last block was read */
+    enum bk__codec_why
+        stuck; /* reading: why no further block could be read, at stuck_at */
+    int64_t stuck_at;
     bool same;                  /* what comes in goes out: a plain archive */
     struct bk__sealing sealing; /* of an encrypted archive that is read */
 };

@@ -31,11 +31,8 @@ static void flip(const char *name, long at) {
     close(fd);
 }
 
-/* A damaged head looks like another program's stream, whose reader stumbles a little behind it. */
-#define BEHIND 64
-
-/* The error names a place that the byte lies in: "at byte 0" (where a block begins, or where its
-   reader stumbled) or "between bytes 0 and 512". */
+/* The error names a place that the byte lies in: "at byte 0", where a block begins, or "between
+   bytes 0 and 512". */
 static void assert_place(long at) {
     long from = -1;
     long to = -1;
@@ -44,7 +41,7 @@ static void assert_place(long at) {
     const char *place = strstr(message, "byte");
     bool placed = place != NULL && (sscanf(place, "byte %ld of", &from) == 1 ||
                                     sscanf(place, "bytes %ld and %ld", &from, &to) == 2);
-    if (!placed || from > at + BEHIND || (to >= 0 && at > to)) {
+    if (!placed || from > at || (to >= 0 && at > to)) {
         fail_msg("byte %ld: no place of it in: %s", at, message);
     }
     bk_free(message);

@@ -11,6 +11,7 @@
 
 #include <api/check.h>
 #include <api/plans.h>
+#include <base/json.h>
 #include <core/calendar.h>
 #include <core/config.h>
 #include <core/operation.h>
@@ -113,6 +114,29 @@ static int check_encryption(struct bk__keeper *k) {
     return asked ? bk__keeper_call(k, "backup.keys", NULL, -1, NULL) : 0;
 }
 
+/* Before the host can migrate or write anything. One that fails is told and recorded; a bot that
+   does not start because a disk is full would be worse. */
+static void startup_backup(struct bk__keeper *k) {
+    const struct bk__config *config = bk__keeper_config(k);
+    struct json_object *args = bk__json_object();
+    if (!args || !bk__json_add_text(args, "kind", "startup") ||
+        !bk__json_add_int(args, "gap",
+                          bk__config_int(config, BK__OPT_BACKUP_START_GAP))) {
+        json_object_put(args);
+        return;
+    }
+    if (bk__keeper_call(k, "backup.create", args, -1, NULL) < 0) {
+        bk__keeper_log(k, "error", "The startup backup failed: %s", bk__error_text());
+    }
+}
+
+static bool wants_startup_backup(const struct bk__config *config) {
+    const char *database = bk__config_text(config, BK__OPT_DATABASE);
+    return bk__config_bool(config, BK__OPT_BACKUP_ENABLED) &&
+           bk__config_bool(config, BK__OPT_BACKUP_ON_START) && database[0] &&
+           (bk__config_on_server(config) || bk__file_exists(database));
+}
+
 /* What has to be done before the host opens its database. */
 static int first_work(struct bk__keeper *k) {
     const struct bk__config *config = bk__keeper_config(k);
@@ -127,6 +151,9 @@ static int first_work(struct bk__keeper *k) {
     }
     if (code == 0 && is_staged(config)) {
         code = bk__keeper_call(k, "backup.apply", NULL, -1, NULL);
+    }
+    if (code == 0 && wants_startup_backup(config)) {
+        startup_backup(k);
     }
     return code;
 }

@@ -19,6 +19,7 @@
 #include <backup/make.h>
 #include <backup/manifest.h>
 #include <backup/prune.h>
+#include <backup/recent.h>
 #include <backup/record.h>
 #include <backup/set.h>
 #include <backup/unchanged.h>
@@ -192,12 +193,32 @@ static int create_in(struct bk__job *job, const struct bk__folder *folder) {
     return rc;
 }
 
+/* 1 when one that is there is young enough, and is the result; else 0 or an error. */
+static int reuse_recent(struct bk__job *job, const struct bk__folder *folder) {
+    struct bk__manifest manifest = {0};
+    struct json_object *result = bk__job_result(job);
+    int rc = bk__recent_find(job, folder->path, &manifest);
+    if (rc == 1) {
+        bk__job_log(job, "info", "No backup needed: %s is young enough", manifest.name);
+        int filled = fill_result(job, folder, &manifest, NULL);
+        bool told = bk__json_add_bool(result, "recent", true) &&
+                    bk__json_add_bool(result, "unchanged", false);
+        rc = filled < 0 ? filled : told ? 1 : bk__fail_memory();
+    }
+    bk__manifest_clear(&manifest);
+    return rc;
+}
+
 int bk__backup_create(struct bk__job *job) {
     struct bk__folder folder = {.lock_fd = -1};
     int rc = bk__folder_open(job, &folder);
     if (rc == 0) {
+        rc = reuse_recent(job, &folder);
+    }
+    if (rc == 0) {
         rc = create_in(job, &folder);
     }
+    rc = rc == 1 ? 0 : rc;
     if (rc != 0 && rc != BK_ECANCELLED) {
         char *text = strdup(bk__error_text());
         if (text != NULL) {

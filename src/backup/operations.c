@@ -19,6 +19,8 @@ static const struct bk__field create_arguments[] = {
     {"compress", "text", "", "auto|gzip|zstd|none",
      "Instead of the option backup.compress."},
     {"store", "text", "", STORES, "Only this store, where the bot has more than one."},
+    {"gap", "int", "0", "",
+     "Minutes: a verified backup of this kind that is younger is enough; 0: none is."},
     {0}};
 
 static const struct bk__field create_result[] = {
@@ -45,6 +47,8 @@ static const struct bk__field create_result[] = {
     {"verify_ms", "int", "", "", "How long packing, proving and reading back took."},
     {"total_ms", "int", "", "", "From the beginning to the manifest."},
     {"pruned", "list", "", "", "Names of old backups that retention deleted."},
+    {"recent", "bool", "", "",
+     "True when none was made because the one told of is younger than gap."},
     {"unchanged", "bool", "", "",
      "True when none was needed: the one told of holds all of the database."},
     {"unchanged_since", "text", "", "", "When its snapshot began, where unchanged."},

@@ -1,5 +1,6 @@
 /*
- * The file of due times: {"backup.create":{"due_at":"...","ran_at":"...","rule":"..."}}. What
+ * The file of due times: {"backup.create":{"due_at":"...","ran_at":"...","rule":"...",
+ * "unfinished":true}}. What
  * cannot be read counts as not recorded. Not the reckoning (schedule.c). plan.c calls it.
  */
 #include <core/due_record.h>
@@ -44,6 +45,7 @@ void bk__due_record_load(const char *state_dir, const char *operation,
     ret->ran_wall = stamp_of(entry, "ran_at");
     snprintf(ret->rule, sizeof ret->rule, "%s",
              entry ? bk__json_text(entry, "rule", "") : "");
+    ret->unfinished = entry && bk__json_bool(entry, "unfinished", false);
     json_object_put(file);
 }
 
@@ -55,7 +57,8 @@ static struct json_object *entry_of(const struct bk__due_record *record) {
     bk__stamp_iso(record->ran_wall, ran);
     if (entry && bk__json_add_text(entry, "due_at", due) &&
         (record->ran_wall < 0 || bk__json_add_text(entry, "ran_at", ran)) &&
-        (!record->rule[0] || bk__json_add_text(entry, "rule", record->rule))) {
+        (!record->rule[0] || bk__json_add_text(entry, "rule", record->rule)) &&
+        (!record->unfinished || bk__json_add_bool(entry, "unfinished", true))) {
         return entry;
     }
     json_object_put(entry);

@@ -30,9 +30,11 @@ int64_t bk__job_next_due(struct bk__job *job, const char *operation) {
 }
 
 /* What cannot be saved is only said: the schedule goes on from memory. */
-static void save_record(struct bk__keeper *k, const struct bk__plan_state *plan) {
+static void save_record(struct bk__keeper *k, const struct bk__plan_state *plan,
+                        bool unfinished) {
     struct bk__due_record record = {.due_wall = plan->due.due_wall,
-                                    .ran_wall = plan->due.ran_wall};
+                                    .ran_wall = plan->due.ran_wall,
+                                    .unfinished = unfinished};
     snprintf(record.rule, sizeof record.rule, "%s", plan->rule);
     if (bk__due_record_save(state_dir(k), plan->row->operation, &record) < 0) {
         bk__keeper_log(k, "warning", "The time of the next %s could not be noted in %s.",
@@ -79,7 +81,7 @@ static void finish(struct bk__keeper *k, struct bk__plan_state *plan) {
         bk__due_failed(&plan->due, bk__keeper_wall(k));
     }
     if (plan->row->recorded) {
-        save_record(k, plan);
+        save_record(k, plan, false);
     }
     struct bk__plan_end end = {.code = job->code,
                                .why = job->why ? job->why : "",
@@ -112,7 +114,7 @@ static void begin(struct bk__keeper *k, struct bk__plan_state *plan) {
     struct json_object *args = plan_args(plan->row);
     bk__due_began(&plan->due, bk__keeper_wall(k), bk__keeper_mono(k));
     if (plan->row->recorded) {
-        save_record(k, plan);
+        save_record(k, plan, true);
     }
     if (operation && args && bk__operation_check(operation, args) == 0) {
         bk__jobs_add(k, operation, args, BK__JOB_SCHEDULE, &job);
@@ -149,8 +151,12 @@ static void start_due(struct bk__keeper *k, struct bk__plan_state *plan) {
         bk__due_start(&plan->due, period_of(k, plan->row), recorded, plan->row->first_ms,
                       now);
     }
+    if (record.unfinished) {
+        bk__due_failed(&plan->due, now); /* the process was killed meanwhile */
+    }
     if (plan->row->recorded && plan->due.due_wall != record.due_wall) {
-        save_record(k, plan); /* or a bot that never lives a minute is never backed up */
+        save_record(k, plan,
+                    false); /* or a bot that never lives a minute is never backed up */
     }
 }
 

@@ -135,6 +135,8 @@ export interface BackupCreateArgs {
     compress?: "auto" | "gzip" | "zstd" | "none";
     /** Only this store, where the bot has more than one. */
     store?: "database" | "redis";
+    /** Minutes: a verified backup of this kind that is younger is enough; 0: none is. */
+    gap?: number;
 }
 
 /** Of a set: each store, with what a backup of it alone would tell. */
@@ -201,6 +203,8 @@ export interface BackupCreateResult {
     total_ms: number;
     /** Names of old backups that retention deleted. */
     pruned: Record<string, unknown>[];
+    /** True when none was made because the one told of is younger than gap. */
+    recent: boolean;
     /** True when none was needed: the one told of holds all of the database. */
     unchanged: boolean;
     /** When its snapshot began, where unchanged. */

@@ -108,6 +108,7 @@ class BackupCreateResult(TypedDict):
     verify_ms: int
     total_ms: int
     pruned: List[Dict[str, Any]]
+    recent: bool
     unchanged: bool
     unchanged_since: str
     status: Literal["complete", "partial"]
@@ -530,6 +531,7 @@ class Backup(Namespace):
         note: Optional[str] = None,
         compress: Optional[Literal["auto", "gzip", "zstd", "none"]] = None,
         store: Optional[Literal["database", "redis"]] = None,
+        gap: Optional[int] = None,
     ) -> Job[BackupCreateResult]:
         """Makes a backup of the database, proves it, and deletes what is too old.
 
@@ -537,12 +539,14 @@ class Backup(Namespace):
         note: A text of yours that is kept with the backup.
         compress: Instead of the option backup.compress.
         store: Only this store, where the bot has more than one.
+        gap: Minutes: a verified backup of this kind that is younger is enough; 0: none is.
         """
         return self._run("backup.create", {
             "kind": kind,
             "note": note,
             "compress": compress,
             "store": store,
+            "gap": gap,
         })
 
     def list(

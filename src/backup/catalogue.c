@@ -273,6 +273,20 @@ void bk__catalogue_free(struct bk__catalogue *catalogue) {
     memset(catalogue, 0, sizeof *catalogue);
 }
 
+bool bk__catalogue_has(const struct bk__catalogue *catalogue, const char *name) {
+    for (size_t i = 0; i < catalogue->count; i++) {
+        if (strcmp(catalogue->items[i].name, name) == 0) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < catalogue->broken_count; i++) {
+        if (strcmp(catalogue->broken[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- picking one ---------------------------------------------------------------------- */
 
 static int not_found(const struct bk__catalogue *catalogue, const char *dir,
@@ -280,9 +294,10 @@ static int not_found(const struct bk__catalogue *catalogue, const char *dir,
     struct bk__buf names = {0};
     if (catalogue->count == 0) {
         return bk__fail(BK_ENOTFOUND,
-                        "There is no backup in %s. Nothing was touched. Make one "
-                        "with backup.create.",
-                        dir);
+                        "There is no backup %s in %s. Nothing was touched. Make one with "
+                        "backup.create, or see those of other tools with backup.list and "
+                        "\"foreign\".",
+                        name, dir);
     }
     for (size_t i = 0; i < catalogue->count && i < ADVICE_NAMES; i++) {
         bk__buf_printf(&names, "%s%s", i == 0 ? "" : ", ", catalogue->items[i].name);

@@ -5,6 +5,7 @@
 #ifndef BK_BACKUP_CATALOGUE_H
 #define BK_BACKUP_CATALOGUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,9 @@ struct bk__catalogue {
 /* A folder that is missing is an empty catalogue. */
 int bk__catalogue_load(const char *dir, struct bk__catalogue *ret);
 void bk__catalogue_free(struct bk__catalogue *catalogue);
+
+/* Whether a name is in it, be it broken. */
+bool bk__catalogue_has(const struct bk__catalogue *catalogue, const char *name);
 
 /* The one of that name, or (name NULL) the newest verified one. It belongs to the catalogue.
    BK_EINVAL or BK_ENOTFOUND, which tells the newest names. */

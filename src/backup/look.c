@@ -42,20 +42,45 @@ static int from_ours(struct bk__job *job, const char *dir,
     return rc != 0 ? rc : bk__extract_new(job, dir, manifest, look->image);
 }
 
+static int from_theirs(struct bk__look *look) {
+    const struct bk__manifest *image = &look->alien.examined.images[BK__IMAGE_DATABASE];
+    look->name = strdup(look->alien.name);
+    if (look->name == NULL) {
+        return bk__fail_memory();
+    }
+    int rc = find_driver(look, image->form.content);
+    if (rc == 0) {
+        look->image = bk__scratch_file(&look->alien.scratch, image->name);
+        rc = look->image == NULL ? BK_ENOMEM : 0;
+    }
+    return rc;
+}
+
+static int pick_ours(struct bk__job *job, const struct bk__catalogue *catalogue,
+                     const char *name, struct bk__look *look) {
+    struct bk__manifest *manifest = NULL;
+    const char *dir = bk__config_text(bk__job_config(job), BK__OPT_BACKUP_DIR);
+    int rc = bk__catalogue_pick(catalogue, dir, name, &manifest);
+    if (rc == 0) {
+        rc = bk__scratch_open(job, &look->scratch);
+    }
+    if (rc == 0) {
+        look->image = bk__scratch_file(&look->scratch, "image.db");
+        rc = look->image == NULL ? BK_ENOMEM : from_ours(job, dir, manifest, look);
+    }
+    return rc;
+}
+
 int bk__look_open(struct bk__job *job, const char *name, struct bk__look *ret) {
     struct bk__catalogue catalogue = {0};
-    struct bk__manifest *manifest = NULL;
     const char *dir = bk__config_text(bk__job_config(job), BK__OPT_BACKUP_DIR);
     int rc = bk__catalogue_load(dir, &catalogue);
     if (rc == 0) {
-        rc = bk__catalogue_pick(&catalogue, dir, name, &manifest);
+        rc = bk__alien_open(job, &catalogue, name, &ret->alien);
     }
     if (rc == 0) {
-        rc = bk__scratch_open(job, &ret->scratch);
-    }
-    if (rc == 0) {
-        ret->image = bk__scratch_file(&ret->scratch, "image.db");
-        rc = ret->image == NULL ? BK_ENOMEM : from_ours(job, dir, manifest, ret);
+        rc = ret->alien.name != NULL ? from_theirs(ret)
+                                     : pick_ours(job, &catalogue, name, ret);
     }
     bk__catalogue_free(&catalogue);
     return rc;
@@ -63,6 +88,7 @@ int bk__look_open(struct bk__job *job, const char *name, struct bk__look *ret) {
 
 void bk__look_close(struct bk__look *look) {
     bk__scratch_close(&look->scratch);
+    bk__alien_close(&look->alien);
     free(look->image);
     free(look->name);
     *look = (struct bk__look){0};

@@ -5,13 +5,15 @@
 #ifndef BK_BACKUP_LOOK_H
 #define BK_BACKUP_LOOK_H
 
+#include <backup/alien.h>
 #include <backup/scratch.h>
 
 struct bk__job;
 struct bk__store_driver;
 
 struct bk__look {
-    struct bk__scratch scratch;
+    struct bk__scratch scratch;            /* for one of ours */
+    struct bk__alien alien;                /* or another tool's, with its own */
     const struct bk__store_driver *driver; /* whose image it is; it can be asked */
     char *image;
     char *name; /* of the backup */

@@ -101,7 +101,8 @@ static int snapshot(struct bk__making *m) {
     struct bk__image image = {0};
     char name[BK__NAME_SIZE];
     m->began = bk__job_mono(m->job);
-    m->facts.created_ms = bk__job_wall(m->job);
+    m->facts.created_ms =
+        m->request->created_ms != 0 ? m->request->created_ms : bk__job_wall(m->job);
     snprintf(m->facts.form.content, sizeof m->facts.form.content, "%s",
              m->store->driver->content);
     bk__name_make(name, m->request->kind, m->facts.created_ms, 1, &m->facts.form);
@@ -344,22 +345,22 @@ static int next_sequence(struct bk__making *m) {
     return rc;
 }
 
+static bool copy_text(const char *text, char **ret) {
+    *ret = text == NULL ? NULL : strdup(text);
+    return text == NULL || *ret != NULL;
+}
+
 static int complete_facts(struct bk__making *m) {
     struct bk__manifest *facts = &m->facts;
-    int64_t now = bk__job_mono(m->job);
     facts->verified = true;
     facts->verified_ms = bk__job_wall(m->job);
-    facts->verify_ms = now - m->packing;
+    facts->verify_ms = bk__job_mono(m->job) - m->packing;
     facts->total_ms = facts->snapshot_ms + facts->verify_ms;
     snprintf(facts->kind, sizeof facts->kind, "%s", m->request->kind);
     snprintf(facts->store, sizeof facts->store, "%s", m->store->driver->name);
-    if (m->request->note != NULL) {
-        facts->note = strdup(m->request->note);
-        if (facts->note == NULL) {
-            return bk__fail_memory();
-        }
-    }
-    return 0;
+    bool copied = copy_text(m->request->note, &facts->note) &&
+                  copy_text(m->request->adopted, &facts->adopted);
+    return copied ? 0 : bk__fail_memory();
 }
 
 /* A note or a list of tables beyond all bounds is not. */
@@ -379,7 +380,7 @@ int bk__make_check(const char *text) {
 }
 
 static int publish(struct bk__making *m) {
-    int rc = next_sequence(m);
+    int rc = m->request->adopted != NULL ? 0 : next_sequence(m);
     if (rc != 0) {
         return rc;
     }

@@ -6,6 +6,7 @@
 #define BK_BACKUP_MAKE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct bk__folder;
 struct bk__job;
@@ -17,6 +18,8 @@ struct bk__make {
     const char *note;     /* NULL: none */
     const char *compress; /* "auto" "gzip" "zstd" "none" */
     const char *stem;     /* the name's beginning; NULL: chosen by kind and time */
+    const char *adopted;  /* another tool's backup it is made from; NULL: none */
+    int64_t created_ms;   /* when that was made; 0: now */
     /* A backup beside which an equal state is not saved again; NULL: none. */
     const struct bk__manifest *same;
     char *ret_fingerprint; /* BK__FINGERPRINT_SIZE: of the snapshot; NULL: not asked */

@@ -20,6 +20,7 @@
 
 void bk__manifest_clear(struct bk__manifest *manifest) {
     free(manifest->note);
+    free(manifest->adopted);
     free(manifest->error);
     json_object_put(manifest->tables);
     json_object_put(manifest->about);
@@ -53,6 +54,9 @@ static bool show_brief(struct json_object *to, const struct bk__manifest *m) {
         bk__json_add_int(to, "sequence", m->sequence);
     if (ok && m->encryption != BK__KEY_NONE) {
         ok = bk__json_add_text(to, "key_id", m->key_id);
+    }
+    if (ok && m->adopted != NULL) {
+        ok = bk__json_add_text(to, "adopted_from", m->adopted);
     }
     if (ok && m->note != NULL) {
         ok = bk__json_add_text(to, "note", m->note);
@@ -272,7 +276,7 @@ static void read_encryption(struct reader *reader, struct bk__manifest *m) {
 }
 
 static void read_sizes(struct reader *reader, struct bk__manifest *m) {
-    m->sequence = read_int(reader, "sequence", 1, BK__SEQUENCE_LIMIT);
+    m->sequence = read_int(reader, "sequence", 0, BK__SEQUENCE_LIMIT);
     m->bytes = read_int(reader, "bytes", 1, BYTES_LIMIT);
     m->database_bytes = read_int(reader, "database_bytes", 1, BYTES_LIMIT);
     bool paged =
@@ -336,6 +340,10 @@ static void read_proof(struct reader *reader, struct bk__manifest *m) {
     m->created_ms = read_stamp(reader, "created_at");
     m->verified_ms = read_stamp(reader, "verified_at");
     m->note = read_optional(reader, "note", 65536);
+    m->adopted = read_optional(reader, "adopted_from", 1024);
+    if (m->sequence == 0 && m->adopted == NULL) {
+        complain(reader, "sequence", "is 0, which only adopted backups have");
+    }
     m->error = read_optional(reader, "error", 65536);
 }
 

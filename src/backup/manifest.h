@@ -24,7 +24,8 @@ struct bk__manifest {
     char kind[BK__KIND_SIZE];
     int64_t created_ms;
     int64_t
-        sequence; /* grows by one with each backup of the folder, whatever the clock does */
+        sequence; /* grows by one with each backup of the folder, whatever the clock does; 0: it
+                     was adopted, and is older than all of ours */
     int64_t bytes; /* of the archive */
     int64_t database_bytes;
     int64_t pages; /* 0 with page_size 0: the store has none */
@@ -39,6 +40,7 @@ struct bk__manifest {
     struct bk__places places;            /* of the file; part 0: not known */
     int64_t snapshot_ms, verify_ms, total_ms;
     char *note;                 /* NULL: none */
+    char *adopted;              /* another tool's backup it was made from; NULL: ours */
     char store[32];             /* "sqlite", "postgres", ...: the driver's name */
     char *error;                /* why it is not verified; NULL otherwise */
     struct json_object *tables; /* rows per table */

@@ -70,6 +70,7 @@ static const struct bk__field create_result[] = {
 static const struct bk__field list_arguments[] = {
     {"kind", "text", "", KINDS, "Only backups of this kind."},
     {"limit", "int", "", "", "At most so many, the newest."},
+    {"foreign", "bool", "false", "", "Also list the backups that other tools made."},
     {0}};
 
 static const struct bk__field list_result[] = {
@@ -87,6 +88,8 @@ static const struct bk__field list_result[] = {
     {"backups[].verified", "bool", "", "", "False once backup.verify found it damaged."},
     {"backups[].verified_at", "text", "", "", "When it was last read back whole."},
     {"backups[].note", "text", "", "", "Its note, where one was given."},
+    {"backups[].adopted_from", "text", "", "",
+     "The other tool's backup it was made from."},
     {"backups[].error", "text", "", "", "What backup.verify found, where it is damaged."},
     {"backups[].status", "text", "", "complete|partial",
      "Of a set of several stores: whether it has them all."},
@@ -100,11 +103,30 @@ static const struct bk__field list_result[] = {
     {"total", "int", "", "", "How many there are, whatever the limit."},
     {"total_bytes", "int", "", "", "Their size together."},
     {"dir", "text", "", "", "The folder they are in."},
+    {"foreign_total", "int", "", "", "How many backups of other tools there are."},
+    {"foreign_bytes", "int", "", "", "Their size together."},
+    {"foreign", "list", "", "", "Those, newest first, where they were asked for."},
+    {"foreign[].name", "text", "", "",
+     "Its name, for backup.verify, restore, adopt, query."},
+    {"foreign[].format", "text", "", "sqlite|sql|postgres|redis|tar|folder|empty|?",
+     "What it is, by its name until it is verified."},
+    {"foreign[].tool", "text", "", "", "Whose tool makes such names; empty: anybody's."},
+    {"foreign[].bytes", "int", "", "", "Its size, with what belongs to it."},
+    {"foreign[].created_at", "text", "", "", "When it was made."},
+    {"foreign[].time_from", "text", "", "name|file",
+     "Where that stands: in its name (taken as UTC), or only in the file system."},
+    {"foreign[].state", "text", "", "unknown|whole|torn",
+     "What backup.verify found; unknown before, and when the file changed."},
+    {"foreign[].adopted", "text?", "", "", "Our backup that was made from it."},
+    {"foreign[].checked_at", "text", "", "", "When it was verified."},
+    {"foreign[].error", "text", "", "", "Why it is torn."},
+    {"foreign[].link", "text", "", "", "A symbolic link that leads to it."},
     {0}};
 
 static const struct bk__field verify_arguments[] = {
     {"name", "text", "", "", "Which one; without it the newest."},
     {"all", "bool", "false", "", "All of them."},
+    {"foreign", "bool", "false", "", "All that other tools made."},
     {0}};
 
 static const struct bk__field verify_result[] = {
@@ -117,6 +139,11 @@ static const struct bk__field verify_result[] = {
     {"backups[].error", "text", "", "", "What is wrong, where something is."},
     {"backups[].status", "text", "", "complete|partial",
      "Of a set of several stores: whether it has them all."},
+    {"backups[].format", "text", "", "", "Another tool's: what it turned out to be."},
+    {"backups[].tables", "object", "", "", "Another tool's: rows of each table."},
+    {"backups[].note", "text", "", "", "Another tool's: what should be known of it."},
+    {"backups[].by_hand", "text", "", "",
+     "Another tool's: how to restore it without us."},
     {"verified", "int", "", "", "How many are good."},
     {"failed", "int", "", "", "How many are not; the job then ends with BK_ECORRUPT."},
     {0}};
@@ -147,6 +174,7 @@ static const struct bk__field restore_result[] = {
     {"pre_restore", "text?", "", "", "The backup of what was there before."},
     {"kept", "text", "", "", "Where the files of a damaged database were set aside."},
     {"bytes", "int", "", "", "Size of the restored database."},
+    {"note", "text", "", "", "Another tool's backup: what should be known of it."},
     {"message", "text", "", "", "What happens next, for people."},
     {0}};
 
@@ -218,6 +246,26 @@ static const struct bk__field apply_result[] = {
     {"kept", "text?", "", "", "Where the files of a damaged database were set aside."},
     {0}};
 
+static const struct bk__field adopt_arguments[] = {
+    {"name", "text", "", "", "Which one of another tool's."},
+    {"all", "bool", "false", "", "All that are whole and hold a SQLite database."},
+    {"kind", "text", "", KINDS, "Its kind from now on; without it as its name tells."},
+    {"move", "bool", "false", "", "Delete the original once ours is made and proven."},
+    {0}};
+
+static const struct bk__field adopt_result[] = {
+    {"adopted", "list", "", "", "What became ours."},
+    {"adopted[].original", "text", "", "", "The other tool's name."},
+    {"adopted[].name", "text", "", "", "Ours."},
+    {"adopted[].bytes", "int", "", "", "Size of our archive."},
+    {"adopted[].moved", "bool", "", "", "Whether the original was deleted."},
+    {"adopted[].note", "text", "", "", "What should be known of it."},
+    {"skipped", "list", "", "", "What was not adopted."},
+    {"skipped[].name", "text", "", "", "Its name."},
+    {"skipped[].reason", "text", "", "", "Why."},
+    {"count", "int", "", "", "How many were adopted."},
+    {0}};
+
 static const struct bk__field query_arguments[] = {
     {"name", "text", "", "", "Which backup; without it the newest verified one."},
     {"sql", "text", NULL, "", "One statement that reads, with ? for parameters."},
@@ -278,7 +326,7 @@ const struct bk__operation bk__backup_operations[] = {
      BK__PLACE_HOST, list_arguments, list_result, bk__backup_list},
     {"backup.verify",
      "Reads backups to the end and compares every byte with their manifests.", "owner",
-     BK__LANE_WORK, BK__PLACE_HOST, verify_arguments, verify_result, bk__backup_verify},
+     BK__LANE_WORK, BK__PLACE_STORE, verify_arguments, verify_result, bk__backup_verify},
     {"backup.rehearse",
      "Restores a backup into a file that is thrown away, and checks all of it: every "
      "page, every index, the rows of every table.",
@@ -293,6 +341,10 @@ const struct bk__operation bk__backup_operations[] = {
     {"backup.status",
      "Tells how the backups stand: the newest, the last failure, the next.", "owner",
      BK__LANE_QUICK, BK__PLACE_HOST, NULL, status_result, bk__backup_status},
+    {"backup.adopt",
+     "Makes backups of other tools ours: proven, with a manifest, under retention.",
+     "owner", BK__LANE_WORK, BK__PLACE_STORE, adopt_arguments, adopt_result,
+     bk__backup_adopt},
     {"backup.query", "Reads from a backup with SQL, without restoring it.", "owner",
      BK__LANE_WORK, BK__PLACE_STORE, query_arguments, query_result, bk__backup_query},
     {"backup.extract",

@@ -15,6 +15,7 @@ int bk__backup_restore(struct bk__job *job);
 int bk__backup_prune(struct bk__job *job);
 int bk__backup_status(struct bk__job *job);
 int bk__backup_apply(struct bk__job *job);
+int bk__backup_adopt(struct bk__job *job);
 int bk__backup_query(struct bk__job *job);
 int bk__backup_extract(struct bk__job *job);
 int bk__backup_key(struct bk__job *job);

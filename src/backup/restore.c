@@ -14,6 +14,7 @@
 #include <core/job.h>
 #include <os/file.h>
 #include <store/store.h>
+#include <backup/alien.h>
 #include <backup/catalogue.h>
 #include <backup/extract.h>
 #include <backup/folder.h>
@@ -100,6 +101,7 @@ struct run {
     bool applied;
     struct bk__restoring restoring;
     const char *message;
+    struct bk__alien alien; /* where the backup is another tool's */
 };
 
 static int into_database(struct run *run) {
@@ -160,7 +162,11 @@ static int fill_result(struct run *run) {
     struct json_object *result = bk__job_result(run->job);
     const struct bk__restoring *done = &run->restoring;
     bool ok =
-        bk__json_add_text(result, "name", run->manifest->name) &&
+        bk__json_add_text(result, "name",
+                          run->alien.name != NULL ? run->alien.name
+                                                  : run->manifest->name) &&
+        (run->alien.examined.note == NULL ||
+         bk__json_add_text(result, "note", run->alien.examined.note)) &&
         bk__json_add_text(result, "mode", run->mode) &&
         bk__json_add_bool(result, "applied", run->applied) &&
         bk__json_add_text(result, "pre_restore",
@@ -192,17 +198,20 @@ static bool is_staged(const struct run *run) {
     return strcmp(run->mode, "staged") == 0;
 }
 
+static int pick_again(struct run *run, struct bk__catalogue *catalogue,
+                      const char *name) {
+    bk__catalogue_free(catalogue);
+    int rc = bk__catalogue_load(run->dir, catalogue);
+    return rc != 0 ? rc : bk__catalogue_pick(catalogue, run->dir, name, &run->manifest);
+}
+
 /* Looked up again under the lock, so that no other process deletes what is being restored. */
 static int in_folder(struct run *run, struct bk__catalogue *catalogue, const char *name) {
     int rc = bk__folder_open(run->job, &run->folder);
     if (rc != 0) {
         return rc;
     }
-    bk__catalogue_free(catalogue);
-    rc = bk__catalogue_load(run->dir, catalogue);
-    if (rc == 0) {
-        rc = bk__catalogue_pick(catalogue, run->dir, name, &run->manifest);
-    }
+    rc = run->alien.name != NULL ? 0 : pick_again(run, catalogue, name);
     if (rc == 0) {
         rc = check_store(run);
     }
@@ -230,6 +239,28 @@ static int under_lock(struct run *run, struct bk__catalogue *catalogue,
     return rc;
 }
 
+/* One of ours; or, where the name is another tool's, an image of that, which is then restored as an
+   archive of ours would be. */
+static int pick(struct run *run, struct bk__catalogue *catalogue, const char *name) {
+    int rc = bk__alien_open(run->job, catalogue, name, &run->alien);
+    if (rc != 0 || run->alien.name == NULL) {
+        return rc != 0 ? rc
+                       : bk__catalogue_pick(catalogue, run->dir, name, &run->manifest);
+    }
+    run->dir = run->alien.scratch.path;
+    run->manifest = &run->alien.examined.images[BK__IMAGE_DATABASE];
+    if (run->manifest->name[0] == '\0') {
+        run->manifest = &run->alien.examined.images[BK__IMAGE_REDIS];
+    }
+    bool to_path = bk__job_text(run->job, "to") != NULL;
+    return run->alien.examined.by_hand == NULL || to_path
+               ? 0
+               : bk__fail(BK_EUNSUPPORTED,
+                          "Backup %s is whole, but is not restored by botkeep. Nothing "
+                          "was changed. %s; \"to\" writes it unpacked to a path.",
+                          run->alien.name, run->alien.examined.by_hand);
+}
+
 int bk__backup_restore(struct bk__job *job) {
     struct bk__catalogue catalogue = {0};
     struct run run = {.job = job, .folder = {.lock_fd = -1}};
@@ -246,7 +277,7 @@ int bk__backup_restore(struct bk__job *job) {
        another file needs only to read. */
     int rc = bk__catalogue_load(run.dir, &catalogue);
     if (rc == 0) {
-        rc = bk__catalogue_pick(&catalogue, run.dir, name, &run.manifest);
+        rc = pick(&run, &catalogue, name);
     }
     if (rc == 0) {
         rc = to != NULL ? into_path(&run, to) : under_lock(&run, &catalogue, name);
@@ -254,6 +285,7 @@ int bk__backup_restore(struct bk__job *job) {
     if (rc == 0) {
         rc = fill_result(&run);
     }
+    bk__alien_close(&run.alien);
     free(run.restoring.kept);
     bk__catalogue_free(&catalogue);
     return rc;

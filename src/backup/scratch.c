@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <core/config.h>
 #include <core/error.h>
@@ -44,7 +45,7 @@ static int take_lock(struct bk__job *job) {
 }
 
 /* What cannot be removed now is tried again by the next one. */
-static void empty(const char *dir) {
+static void empty(const char *dir, int deep) {
     char **names = NULL;
     size_t count = 0;
     if (bk__file_list(dir, &names, &count) != 0) {
@@ -52,8 +53,9 @@ static void empty(const char *dir) {
     }
     for (size_t i = 0; i < count; i++) {
         char *path = bk__file_join(dir, names[i]);
-        if (path != NULL) {
-            bk__file_remove(path);
+        if (path != NULL && bk__file_remove(path) != 0 && deep > 0) {
+            empty(path, deep - 1);
+            rmdir(path);
         }
         free(path);
     }
@@ -75,7 +77,7 @@ int bk__scratch_open(struct bk__job *job, struct bk__scratch *ret) {
         free(path);
         return rc;
     }
-    empty(path);
+    empty(path, 1);
     *ret = (struct bk__scratch){.path = path, .lock_fd = fd};
     return 0;
 }
@@ -87,7 +89,7 @@ void bk__scratch_sweep(struct bk__job *job) {
     if (lock != NULL && path != NULL && bk__file_exists(lock)) {
         int fd = bk__file_lock(lock, 0, NULL);
         if (fd >= 0) {
-            empty(path);
+            empty(path, 1);
             bk__file_close(fd);
         }
     }
@@ -95,11 +97,15 @@ void bk__scratch_sweep(struct bk__job *job) {
     free(path);
 }
 
+void bk__scratch_empty(struct bk__scratch *scratch) {
+    empty(scratch->path, 1);
+}
+
 void bk__scratch_close(struct bk__scratch *scratch) {
     if (scratch->path == NULL) {
         return;
     }
-    empty(scratch->path);
+    empty(scratch->path, 1);
     bk__file_close(scratch->lock_fd);
     free(scratch->path);
     scratch->path = NULL;

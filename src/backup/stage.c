@@ -76,10 +76,10 @@ static bool parse(struct json_object *intent, struct bk__stage *ret) {
     const char *image = bk__json_text(intent, "image", "");
     const char *sha256 = bk__json_text(intent, "sha256", "");
     ret->bytes = bk__json_int(intent, "bytes", -1);
-    if (bk__json_int(intent, "format", -1) != FORMAT ||
-        !bk__name_parse(name, NULL, NULL) || strlen(name) >= sizeof ret->name ||
-        !is_image(image) || strlen(image) >= sizeof ret->image ||
-        strlen(sha256) != BK__SHA256_HEX - 1 || ret->bytes <= 0) {
+    if (bk__json_int(intent, "format", -1) != FORMAT || name[0] == '\0' ||
+        strlen(name) >= sizeof ret->name || !is_image(image) ||
+        strlen(image) >= sizeof ret->image || strlen(sha256) != BK__SHA256_HEX - 1 ||
+        ret->bytes <= 0) {
         return false;
     }
     snprintf(ret->name, sizeof ret->name, "%s", name);

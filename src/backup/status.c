@@ -20,6 +20,7 @@
 #include <core/keeper.h>
 #include <os/file.h>
 #include <backup/catalogue.h>
+#include <backup/foreign.h>
 #include <backup/record.h>
 #include <backup/stage.h>
 
@@ -68,8 +69,30 @@ static int fill_list(struct bk__job *job, const struct bk__catalogue *catalogue)
     return ok ? 0 : bk__fail_memory();
 }
 
+/* Those of other tools are counted in any case, so that nobody takes an adopted few for all. */
+static int fill_foreign(struct bk__job *job, const struct bk__foreigners *foreign) {
+    struct json_object *result = bk__job_result(job);
+    int64_t limit = bk__job_int(job, "limit", -1);
+    bool ok = bk__json_add_int(result, "foreign_total", (int64_t)foreign->count) &&
+              bk__json_add_int(result, "foreign_bytes", foreign->bytes);
+    if (ok && bk__job_bool(job, "foreign", false)) {
+        struct json_object *list = bk__json_list();
+        ok = list != NULL;
+        for (size_t i = 0; ok && i < foreign->count; i++) {
+            if (limit >= 0 && (int64_t)i >= limit) {
+                break;
+            }
+            struct json_object *shown = bk__foreign_show(&foreign->items[i]);
+            ok = shown != NULL && bk__json_append(list, shown);
+        }
+        ok = bk__json_put(result, "foreign", list) && ok;
+    }
+    return ok ? 0 : bk__fail_memory();
+}
+
 int bk__backup_list(struct bk__job *job) {
     struct bk__catalogue catalogue = {0};
+    struct bk__foreigners foreign = {0};
     if (bk__job_int(job, "limit", 0) < 0) {
         return bk__fail(BK_EINVAL,
                         "\"limit\" cannot be negative. Leave it out to list all.");
@@ -78,6 +101,13 @@ int bk__backup_list(struct bk__job *job) {
     if (rc == 0) {
         rc = fill_list(job, &catalogue);
     }
+    if (rc == 0) {
+        rc = bk__foreign_list(job, &catalogue, &foreign);
+    }
+    if (rc == 0) {
+        rc = fill_foreign(job, &foreign);
+    }
+    bk__foreign_free(&foreign);
     bk__catalogue_free(&catalogue);
     return rc;
 }

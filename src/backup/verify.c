@@ -15,9 +15,11 @@
 #include <core/error.h>
 #include <core/job.h>
 #include <os/file.h>
+#include <backup/alien.h>
 #include <backup/archive.h>
 #include <backup/catalogue.h>
 #include <backup/folder.h>
+#include <backup/memo.h>
 #include <backup/set_read.h>
 
 #define TOLD 5 /* so many failures are told in the error's text */
@@ -156,11 +158,93 @@ static int check_broken(struct check *check, const struct bk__broken *broken) {
     return count_one(check, broken->name, error, false);
 }
 
+/* ---- other tools' --------------------------------------------------------------------- */
+
+/* What is known of a foreign one beside that it is whole. */
+static bool add_found(struct json_object *entry, const struct bk__foreign *foreign,
+                      const struct bk__examined *found) {
+    return bk__json_add_text(entry, "format",
+                             bk__content_names[foreign->guess.content]) &&
+           (found->tables == NULL ||
+            bk__json_put(entry, "tables", json_object_get(found->tables))) &&
+           (found->note == NULL || bk__json_add_text(entry, "note", found->note)) &&
+           (found->by_hand == NULL ||
+            bk__json_add_text(entry, "by_hand", found->by_hand));
+}
+
+/* What cannot be looked into (another version's format) is neither good nor torn: it is told. */
+static int check_foreign(struct check *check, const struct bk__scratch *scratch,
+                         struct bk__foreign *foreign, bool alone) {
+    struct bk__examined found = {0};
+    int rc = bk__alien_examine(check->job, scratch, foreign, &found);
+    if (rc != 0 && rc != BK_ECORRUPT && (alone || rc != BK_EUNSUPPORTED)) {
+        return rc;
+    }
+    char *error = rc == 0 ? NULL : strdup(bk__error_text());
+    if (rc != 0 && error == NULL) {
+        return bk__fail_memory();
+    }
+    bool good = rc == 0;
+    rc = count_one(check, foreign->name, error, false);
+    if (rc == 0 && good) {
+        size_t last = json_object_array_length(check->list) - 1;
+        struct json_object *entry = json_object_array_get_idx(check->list, last);
+        rc = add_found(entry, foreign, &found) ? 0 : bk__fail_memory();
+    }
+    free(error);
+    bk__examined_free(&found);
+    return rc;
+}
+
+/* The one of that name, or (NULL) all. 1: there is none of that name. */
+static int check_foreigners(struct check *check, const struct bk__catalogue *catalogue,
+                            const char *name) {
+    struct bk__foreigners list = {0};
+    struct bk__scratch scratch = {0};
+    int rc = bk__foreign_list(check->job, catalogue, &list);
+    struct bk__foreign *one =
+        rc == 0 && name != NULL ? bk__foreign_find(&list, name) : NULL;
+    if (rc == 0 && name != NULL && one == NULL) {
+        bk__foreign_free(&list);
+        return 1;
+    }
+    if (rc == 0) {
+        rc = bk__scratch_open(check->job, &scratch);
+    }
+    for (size_t i = 0; rc == 0 && i < list.count; i++) {
+        if (one == NULL || one == &list.items[i]) {
+            rc = check_foreign(check, &scratch, &list.items[i], one != NULL);
+            bk__scratch_empty(&scratch);
+        }
+    }
+    if (scratch.path != NULL) {
+        bk__memo_save(check->job, &list);
+    }
+    bk__scratch_close(&scratch);
+    bk__foreign_free(&list);
+    return rc;
+}
+
+/* ---- the operation -------------------------------------------------------------------- */
+
 static int check_chosen(struct check *check, struct bk__catalogue *catalogue) {
     struct bk__manifest *chosen = NULL;
     const char *name = bk__job_text(check->job, "name");
+    bool all = bk__job_bool(check->job, "all", false);
     int rc = 0;
-    if (!bk__job_bool(check->job, "all", false)) {
+    if (name != NULL && !all && !bk__catalogue_has(catalogue, name)) {
+        rc = check_foreigners(check, catalogue, name);
+        if (rc != 1) {
+            return rc;
+        }
+    }
+    if (bk__job_bool(check->job, "foreign", false)) {
+        rc = check_foreigners(check, catalogue, NULL);
+        if (rc != 0 || !all) {
+            return rc;
+        }
+    }
+    if (!all) {
         if (name == NULL && catalogue->count > 0) {
             chosen = &catalogue->items[0];
         } else {

@@ -37,7 +37,8 @@ static void accepted(const struct bk__manifest *m) {
     bool paged = form.content[1] == 'b' || form.content[1] == 'e'; /* db, delta */
     need(!paged || (m->pages > 0 && m->page_size > 0 &&
                     m->pages * m->page_size == m->database_bytes));
-    need(m->sequence > 0 && m->sequence <= BK__SEQUENCE_LIMIT && m->bytes > 0);
+    need(m->sequence >= (m->adopted == NULL) && m->sequence <= BK__SEQUENCE_LIMIT &&
+         m->bytes > 0);
     bool plain = form.compression == BK__PLAIN && !form.encrypted;
     need(!plain || strcmp(form.content, "delta") == 0 || m->bytes == m->database_bytes);
     char *text = bk__manifest_print(m);

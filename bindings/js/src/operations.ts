@@ -224,6 +224,8 @@ export interface BackupListArgs {
     kind?: "manual" | "auto" | "startup" | "shutdown" | "pre_restore" | "pre_migration";
     /** At most so many, the newest. */
     limit?: number;
+    /** Also list the backups that other tools made. */
+    foreign?: boolean;
 }
 
 /** Of a set: its stores; one that could not be saved has no name, but an error. */
@@ -266,6 +268,8 @@ export interface BackupListResultBackups {
     verified_at: string;
     /** Its note, where one was given. */
     note: string;
+    /** The other tool's backup it was made from. */
+    adopted_from: string;
     /** What backup.verify found, where it is damaged. */
     error: string;
     /** Of a set of several stores: whether it has them all. */
@@ -274,6 +278,32 @@ export interface BackupListResultBackups {
     skew_ms: number;
     /** Of a set: its stores; one that could not be saved has no name, but an error. */
     stores: BackupListResultBackupsStores[];
+}
+
+/** Those, newest first, where they were asked for. */
+export interface BackupListResultForeign {
+    /** Its name, for backup.verify, restore, adopt, query. */
+    name: string;
+    /** What it is, by its name until it is verified. */
+    format: "sqlite" | "sql" | "postgres" | "redis" | "tar" | "folder" | "empty" | "?";
+    /** Whose tool makes such names; empty: anybody's. */
+    tool: string;
+    /** Its size, with what belongs to it. */
+    bytes: number;
+    /** When it was made. */
+    created_at: string;
+    /** Where that stands: in its name (taken as UTC), or only in the file system. */
+    time_from: "name" | "file";
+    /** What backup.verify found; unknown before, and when the file changed. */
+    state: "unknown" | "whole" | "torn";
+    /** Our backup that was made from it. */
+    adopted: string | null;
+    /** When it was verified. */
+    checked_at: string;
+    /** Why it is torn. */
+    error: string;
+    /** A symbolic link that leads to it. */
+    link: string;
 }
 
 /** What backup.list answers. */
@@ -286,6 +316,12 @@ export interface BackupListResult {
     total_bytes: number;
     /** The folder they are in. */
     dir: string;
+    /** How many backups of other tools there are. */
+    foreign_total: number;
+    /** Their size together. */
+    foreign_bytes: number;
+    /** Those, newest first, where they were asked for. */
+    foreign: BackupListResultForeign[];
 }
 
 export interface BackupVerifyArgs {
@@ -293,6 +329,8 @@ export interface BackupVerifyArgs {
     name?: string;
     /** All of them. */
     all?: boolean;
+    /** All that other tools made. */
+    foreign?: boolean;
 }
 
 /** What was read. */
@@ -310,6 +348,14 @@ export interface BackupVerifyResultBackups {
     error: string;
     /** Of a set of several stores: whether it has them all. */
     status: "complete" | "partial";
+    /** Another tool's: what it turned out to be. */
+    format: string;
+    /** Another tool's: rows of each table. */
+    tables: Record<string, unknown>;
+    /** Another tool's: what should be known of it. */
+    note: string;
+    /** Another tool's: how to restore it without us. */
+    by_hand: string;
 }
 
 /** What backup.verify answers. */
@@ -365,6 +411,8 @@ export interface BackupRestoreResult {
     kept: string;
     /** Size of the restored database. */
     bytes: number;
+    /** Another tool's backup: what should be known of it. */
+    note: string;
     /** What happens next, for people. */
     message: string;
 }
@@ -482,6 +530,49 @@ export interface BackupStatusResult {
     staged: string | null;
     /** Backups that cannot be used and are never deleted. */
     broken: BackupStatusResultBroken[];
+}
+
+export interface BackupAdoptArgs {
+    /** Which one of another tool's. */
+    name?: string;
+    /** All that are whole and hold a SQLite database. */
+    all?: boolean;
+    /** Its kind from now on; without it as its name tells. */
+    kind?: "manual" | "auto" | "startup" | "shutdown" | "pre_restore" | "pre_migration";
+    /** Delete the original once ours is made and proven. */
+    move?: boolean;
+}
+
+/** What became ours. */
+export interface BackupAdoptResultAdopted {
+    /** The other tool's name. */
+    original: string;
+    /** Ours. */
+    name: string;
+    /** Size of our archive. */
+    bytes: number;
+    /** Whether the original was deleted. */
+    moved: boolean;
+    /** What should be known of it. */
+    note: string;
+}
+
+/** What was not adopted. */
+export interface BackupAdoptResultSkipped {
+    /** Its name. */
+    name: string;
+    /** Why. */
+    reason: string;
+}
+
+/** What backup.adopt answers. */
+export interface BackupAdoptResult {
+    /** What became ours. */
+    adopted: BackupAdoptResultAdopted[];
+    /** What was not adopted. */
+    skipped: BackupAdoptResultSkipped[];
+    /** How many were adopted. */
+    count: number;
 }
 
 export interface BackupQueryArgs {
@@ -952,6 +1043,11 @@ export class Backup {
     /** Tells how the backups stand: the newest, the last failure, the next. */
     status(): Job<BackupStatusResult> {
         return this.keeper.run("backup.status");
+    }
+
+    /** Makes backups of other tools ours: proven, with a manifest, under retention. */
+    adopt(args: BackupAdoptArgs = {}): Job<BackupAdoptResult> {
+        return this.keeper.run("backup.adopt", { ...args });
     }
 
     /** Reads from a backup with SQL, without restoring it. */

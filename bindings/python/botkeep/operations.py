@@ -141,10 +141,27 @@ class BackupListResultBackups(TypedDict):
     verified: bool
     verified_at: str
     note: str
+    adopted_from: str
     error: str
     status: Literal["complete", "partial"]
     skew_ms: int
     stores: List[BackupListResultBackupsStores]
+
+
+class BackupListResultForeign(TypedDict):
+    """Those, newest first, where they were asked for."""
+
+    name: str
+    format: Literal["sqlite", "sql", "postgres", "redis", "tar", "folder", "empty", "?"]
+    tool: str
+    bytes: int
+    created_at: str
+    time_from: Literal["name", "file"]
+    state: Literal["unknown", "whole", "torn"]
+    adopted: Optional[str]
+    checked_at: str
+    error: str
+    link: str
 
 
 class BackupListResult(TypedDict):
@@ -154,6 +171,9 @@ class BackupListResult(TypedDict):
     total: int
     total_bytes: int
     dir: str
+    foreign_total: int
+    foreign_bytes: int
+    foreign: List[BackupListResultForeign]
 
 
 class BackupVerifyResultBackups(TypedDict):
@@ -164,6 +184,10 @@ class BackupVerifyResultBackups(TypedDict):
     depth: Literal["full", "sealed"]
     error: str
     status: Literal["complete", "partial"]
+    format: str
+    tables: Dict[str, Any]
+    note: str
+    by_hand: str
 
 
 class BackupVerifyResult(TypedDict):
@@ -192,6 +216,7 @@ class BackupRestoreResult(TypedDict):
     pre_restore: Optional[str]
     kept: str
     bytes: int
+    note: str
     message: str
 
 
@@ -258,6 +283,31 @@ class BackupStatusResult(TypedDict):
     isolation: str
     staged: Optional[str]
     broken: List[BackupStatusResultBroken]
+
+
+class BackupAdoptResultAdopted(TypedDict):
+    """What became ours."""
+
+    original: str
+    name: str
+    bytes: int
+    moved: bool
+    note: str
+
+
+class BackupAdoptResultSkipped(TypedDict):
+    """What was not adopted."""
+
+    name: str
+    reason: str
+
+
+class BackupAdoptResult(TypedDict):
+    """What backup.adopt answers."""
+
+    adopted: List[BackupAdoptResultAdopted]
+    skipped: List[BackupAdoptResultSkipped]
+    count: int
 
 
 class BackupQueryResult(TypedDict):
@@ -554,26 +604,34 @@ class Backup(Namespace):
         *,
         kind: Optional[Literal["manual", "auto", "startup", "shutdown", "pre_restore", "pre_migration"]] = None,
         limit: Optional[int] = None,
+        foreign: Optional[bool] = None,
     ) -> Job[BackupListResult]:
         """Lists the backups, newest first.
 
         kind: Only backups of this kind.
         limit: At most so many, the newest.
+        foreign: Also list the backups that other tools made.
         """
-        return self._run("backup.list", {"kind": kind, "limit": limit})
+        return self._run("backup.list", {
+            "kind": kind,
+            "limit": limit,
+            "foreign": foreign,
+        })
 
     def verify(
         self,
         *,
         name: Optional[str] = None,
         all: Optional[bool] = None,
+        foreign: Optional[bool] = None,
     ) -> Job[BackupVerifyResult]:
         """Reads backups to the end and compares every byte with their manifests.
 
         name: Which one; without it the newest.
         all: All of them.
+        foreign: All that other tools made.
         """
-        return self._run("backup.verify", {"name": name, "all": all})
+        return self._run("backup.verify", {"name": name, "all": all, "foreign": foreign})
 
     def rehearse(self, *, name: Optional[str] = None) -> Job[BackupRehearseResult]:
         """Restores a backup into a file that is thrown away, and checks all of it: every page, every index, the rows of every table.
@@ -628,6 +686,28 @@ class Backup(Namespace):
     def status(self) -> Job[BackupStatusResult]:
         """Tells how the backups stand: the newest, the last failure, the next."""
         return self._run("backup.status", {})
+
+    def adopt(
+        self,
+        *,
+        name: Optional[str] = None,
+        all: Optional[bool] = None,
+        kind: Optional[Literal["manual", "auto", "startup", "shutdown", "pre_restore", "pre_migration"]] = None,
+        move: Optional[bool] = None,
+    ) -> Job[BackupAdoptResult]:
+        """Makes backups of other tools ours: proven, with a manifest, under retention.
+
+        name: Which one of another tool's.
+        all: All that are whole and hold a SQLite database.
+        kind: Its kind from now on; without it as its name tells.
+        move: Delete the original once ours is made and proven.
+        """
+        return self._run("backup.adopt", {
+            "name": name,
+            "all": all,
+            "kind": kind,
+            "move": move,
+        })
 
     def query(
         self,

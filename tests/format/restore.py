@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
-"""restore.py FOLDER/NAME OUT [KEYFILE]: restores a backup into a new file, by docs/format.md and the
-standard library alone (zstd by its program). Shares nothing with the library; damage is refused."""
-import array
+"""restore.py FOLDER/NAME OUT [KEYFILE]: restores a backup into a new file, a set into a new folder, by docs/format.md
+and the standard library alone (zstd by its program). Shares nothing with the library; damage is refused."""
 import gzip
 import hashlib
+import io
 import json
 import os
 import struct
 import subprocess
 import sys
+import tarfile
 import zlib
+
+from rfc import open_box, x25519
 
 
 class Damaged(Exception):
@@ -19,64 +22,6 @@ class Damaged(Exception):
 def need(good, why):
     if not good:
         raise Damaged(why)
-
-
-# ---- RFC 8439 and 7748 ---------------------------------------------------------------------------
-
-def chacha20(key, counter, nonce, size):
-    """That many bytes of the stream: all blocks at once, each in a lane of 64 bits of large numbers."""
-    count = size // 64 + 1
-    ones = int.from_bytes(b"\1\0\0\0\0\0\0\0" * count, "little")
-    mask = ones * 0xffffffff
-    lanes = int.from_bytes(struct.pack(f"<{count}Q", *range(counter, counter + count)), "little")
-    start = [ones * word for word in struct.unpack("<12L", b"expand 32-byte k" + key)] + [lanes]
-    start += [ones * word for word in struct.unpack("<3L", nonce)]
-    x = list(start)
-    for turn in range(20):
-        for i in range(4):
-            a, b, c, d = (i, *(4 * j + (i + j * (turn % 2)) % 4 for j in (1, 2, 3)))
-            for to, plus, rotated, bits in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)):
-                x[to] = (x[to] + x[plus]) & mask
-                x[rotated] ^= x[to]
-                x[rotated] = (x[rotated] << bits | x[rotated] >> 32 - bits) & mask
-    words = [array.array("Q", ((a + b) & mask).to_bytes(8 * count, "little")) for a, b in zip(x, start)]
-    return b"".join(struct.pack("<16L", *block) for block in zip(*words))[:size]
-
-
-def poly1305(key, text):
-    r, s = int.from_bytes(key[:16], "little") & 0x0ffffffc0ffffffc0ffffffc0fffffff, int.from_bytes(key[16:], "little")
-    total = 0
-    for at in range(0, len(text), 16):
-        total = (total + int.from_bytes(text[at:at + 16] + b"\1", "little")) * r % (2 ** 130 - 5)
-    return ((total + s) % 2 ** 128).to_bytes(16, "little")
-
-
-def open_box(key, nonce, sealed, bound):
-    """ChaCha20-Poly1305: the plain bytes, or None."""
-    text, tag = sealed[:-16], sealed[-16:]
-    pad = [b"\0" * (-len(part) % 16) for part in (bound, text)]
-    told = bound + pad[0] + text + pad[1] + struct.pack("<2Q", len(bound), len(text))
-    if poly1305(chacha20(key, 0, nonce, 32), told) != tag:
-        return None
-    stream = chacha20(key, 1, nonce, len(text))
-    return (int.from_bytes(text, "little") ^ int.from_bytes(stream, "little")).to_bytes(len(text), "little")
-
-
-def x25519(secret, point):
-    p = 2 ** 255 - 19
-    k = int.from_bytes(secret, "little") & ~7 & ~(1 << 255) | 1 << 254
-    u = int.from_bytes(point, "little") % 2 ** 255
-    x2, z2, x3, z3 = 1, 0, u, 1
-    for bit in reversed(range(255)):
-        if k >> bit & 1:
-            x2, z2, x3, z3 = x3, z3, x2, z2
-        a, b, c, d = x2 + z2, x2 - z2, x3 + z3, x3 - z3
-        da, cb, aa, bb = d * a, c * b, a * a, b * b
-        x3, z3 = (da + cb) ** 2 % p, u * (da - cb) ** 2 % p
-        x2, z2 = aa * bb % p, (aa - bb) * (aa + 121665 * (aa - bb)) % p
-        if k >> bit & 1:
-            x2, z2, x3, z3 = x3, z3, x2, z2
-    return (x2 * pow(z2, p - 2, p) % p).to_bytes(32, "little")
 
 
 # ---- encryption ----------------------------------------------------------------------------------
@@ -127,6 +72,15 @@ def decrypt(data, key_file, key_id):
 
 # ---- archives ------------------------------------------------------------------------------------
 
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
 def decompress(data, how):
     if how == "gzip":
         return gzip.decompress(data)
@@ -136,29 +90,82 @@ def decompress(data, how):
     return data
 
 
-def restore(path, key_file):
-    with open(path + ".json", encoding="utf-8") as file:
-        manifest = json.load(file)
-    with open(path, "rb") as file:
-        data = file.read()
-    need(manifest["format"] == 1 and manifest["name"] == os.path.basename(path), "the manifest is another's")
+def apply(changes, parent):
+    """The image that the changes make of their parent's."""
+    need(changes[:8] == b"BKDELTA1" and sha256(parent) == changes[32:64].hex(), "the changes are to another image")
+    page, _, pages = struct.unpack("<2LQ", changes[8:24])
+    image, at = bytearray(parent[:pages * page].ljust(pages * page, b"\0")), 64
+    while True:
+        need(len(changes) >= at + 48, "the changes end too early")
+        first, count, _ = struct.unpack("<Q2L", changes[at:at + 16])
+        if first == 0:
+            need(changes[at + 16:].hex() == sha256(image), "the changes lead to another image")
+            return bytes(image)
+        image[(first - 1) * page:(first - 1 + count) * page] = changes[at + 16:at + 16 + count * page]
+        at += 16 + count * page
+
+
+def parent_of(manifest, folder):
+    """The manifest of the backup that a delta changes."""
+    for name in os.listdir(folder):
+        if name.startswith(manifest["parent"] + ".") and name.endswith(".json"):
+            found = json.loads(read(os.path.join(folder, name)))
+            if found["sha256"] == manifest["parent_sha256"]:
+                return found
+    raise Damaged(f"it is made of changes to {manifest['parent']}, which is not there")
+
+
+def content_of(manifest, folder, key_file, data=None):
+    """What is in an archive, proven: data, or the file of its name in the folder."""
+    data = read(os.path.join(folder, manifest["name"])) if data is None else data
     need(len(data) == manifest["bytes"], "it has another size than its manifest says")
-    need(hashlib.sha256(data).hexdigest() == manifest["archive_sha256"], "its SHA-256 is not that of its manifest")
-    if manifest.get("encryption", "none") != "none":
+    need(sha256(data) == manifest["archive_sha256"], "its SHA-256 is not that of its manifest")
+    if manifest["name"].endswith(".enc"):
         data = decrypt(data, key_file, manifest["key_id"])
     content = decompress(data, manifest["compression"])
+    if "parent" in manifest:
+        content = apply(content, content_of(parent_of(manifest, folder), folder, key_file))
     need(len(content) == manifest["database_bytes"], "the content has another size than the manifest says")
-    need(hashlib.sha256(content).hexdigest() == manifest["sha256"], "the content's SHA-256 is not the manifest's")
+    need(sha256(content) == manifest["sha256"], "the content's SHA-256 is not the manifest's")
     return content
+
+
+def members(tar, stem):
+    """The files of a set's tar, by name."""
+    with tarfile.open(fileobj=io.BytesIO(tar), mode="r:") as files:
+        return {file.name.removeprefix(stem + "/"): files.extractfile(file).read() for file in files if file.isfile()}
+
+
+def restore(path, key_file):
+    """Contents by name: "" for a single backup, STORE for each of a set."""
+    folder, name = os.path.split(os.path.abspath(path))
+    is_set = os.path.isdir(path)
+    manifest = json.loads(read(os.path.join(path, "manifest.json") if is_set else path + ".json"))
+    need(manifest["format"] == 1 and manifest["name"] == name, "the manifest is another's")
+    if is_set:
+        files = {part["name"]: read(os.path.join(path, part["name"])) for part in manifest["stores"] if "name" in part}
+    elif ".tar" in name:
+        files = members(content_of(manifest, folder, key_file), name.split(".")[0])
+    else:
+        return {"": content_of(manifest, folder, key_file)}
+    for part in manifest["stores"]:
+        if "name" not in part:
+            print(f"{part['store']} was not saved: {part['error']}", file=sys.stderr)
+    return {part["store"]: content_of(part, folder, key_file, files[part["name"]])
+            for part in manifest["stores"] if "name" in part}
 
 
 def main(path, out, key_file=None):
     try:
-        content = restore(path, key_file)
-    except (Damaged, OSError, ValueError, KeyError, EOFError, subprocess.CalledProcessError, zlib.error) as error:
+        found = restore(path.rstrip("/"), key_file)
+    except (Damaged, OSError, ValueError, KeyError, EOFError, struct.error, zlib.error, tarfile.TarError,
+            subprocess.CalledProcessError) as error:
         sys.exit(f"{path}: {error}")
-    with open(out, "xb") as file:
-        file.write(content)
+    if "" not in found:
+        os.mkdir(out)
+    for store, content in found.items():
+        with open(os.path.join(out, store) if store else out, "xb") as file:
+            file.write(content)
 
 
 if __name__ == "__main__":

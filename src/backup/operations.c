@@ -127,15 +127,22 @@ static const struct bk__field verify_arguments[] = {
     {"name", "text", "", "", "Which one; without it the newest."},
     {"all", "bool", "false", "", "All of them."},
     {"foreign", "bool", "false", "", "All that other tools made."},
+    {"depth", "text", "full", "full|sample|structure",
+     "full: every byte. structure: where each block begins and ends. sample: that, and "
+     "parts chosen at random until deadline_ms."},
+    {"deadline_ms", "int", "1000", "", "How long a sample may take, for each backup."},
     {0}};
 
 static const struct bk__field verify_result[] = {
     {"backups", "list", "", "", "What was read."},
     {"backups[].name", "text", "", "", "Its name."},
-    {"backups[].verified", "bool", "", "", "Whether every byte is as its manifest says."},
-    {"backups[].depth", "text", "", "full|sealed",
+    {"backups[].verified", "bool", "", "",
+     "Whether what was read is as its manifest says."},
+    {"backups[].depth", "text", "", "full|sealed|sample|structure",
      "sealed: it is encrypted and its key is not here, so only SHA-256 and frames were "
      "read."},
+    {"backups[].checked_bytes", "int", "", "",
+     "Of the archive: how many were compared with what the manifest says."},
     {"backups[].error", "text", "", "", "What is wrong, where something is."},
     {"backups[].status", "text", "", "complete|partial",
      "Of a set of several stores: whether it has them all."},

@@ -246,6 +246,75 @@ static void test_backup_verify__a_damaged_one_restores_nothing(void **state) {
     box_assert_only(1);
 }
 
+/* ---- less than all -------------------------------------------------------------------------- */
+
+/* Where each block begins is read from the block before; a wrong size leads astray. */
+static void test_backup_verify__the_structure_is_looked_at_alone(void **state) {
+    (void)state;
+    box_database_with(ROWS_BIG);
+    const char *name = box_create(NULL);
+    box_call("backup.verify", "{\"depth\":\"structure\"}");
+    box_assert_text("result.backups[0].depth", "structure");
+    box_assert_number("result.backups[0].checked_bytes", 0);
+    flip(name, size_of(name) / 2, 3); /* inside a block: not its structure */
+    box_call("backup.verify", "{\"depth\":\"structure\"}");
+    flip(name, size_of(name) / 2, 3);
+    flip(name, 17, 2); /* the size of the first block */
+    box_run("backup.verify", "{\"depth\":\"structure\"}");
+    box_assert_failed("BK_ECORRUPT", name, "no whole block begins there", NULL);
+}
+
+/* A sample with time enough sees all parts; each damaged byte is in one of them. */
+static void test_backup_verify__a_sample_without_hurry_sees_all(void **state) {
+    (void)state;
+    box_database_with(ROWS_BIG);
+    const char *name = box_create(NULL);
+    box_call("backup.verify", "{\"depth\":\"sample\",\"deadline_ms\":60000}");
+    box_assert_number("result.backups[0].checked_bytes", (double)size_of(name));
+    for (long at = 50; at < size_of(name); at += size_of(name) / 7) {
+        flip(name, at, 1);
+        box_run("backup.verify", "{\"depth\":\"sample\",\"deadline_ms\":60000}");
+        box_assert_failed("BK_ECORRUPT", name, "between bytes", NULL);
+        flip(name, at, 1);
+    }
+}
+
+/* With no time at all one part is read: samples taken again and again find it in the end. */
+static void test_backup_verify__samples_find_damage_in_the_end(void **state) {
+    (void)state;
+    box_database_with(ROWS_SMALL);
+    const char *name = box_create(NULL);
+    assert_true(size_of(name) > 2 * 4096);
+    box_call("backup.verify", "{\"depth\":\"sample\",\"deadline_ms\":0}");
+    assert_true(bk_pick_number(box_done, "result.backups[0].checked_bytes", 0) <
+                (double)size_of(name));
+    flip(name, 5000, 1);
+    for (int tries = 0; tries < 1000; tries++) {
+        box_run("backup.verify", "{\"depth\":\"sample\",\"deadline_ms\":0}");
+        if (bk_pick_number(box_done, "ok", 1) == 0) {
+            box_assert_failed("BK_ECORRUPT", name, "between bytes 4096 and 8192", NULL);
+            return;
+        }
+    }
+    fail_msg("no sample of a thousand found it");
+}
+
+/* A look that finds nothing proves nothing: what was found damaged stays so until all is read. */
+static void test_backup_verify__a_sample_does_not_make_a_damaged_one_good(void **state) {
+    (void)state;
+    box_database_with(ROWS_BIG);
+    const char *name = box_create(NULL);
+    flip(name, 5000, 1);
+    box_run("backup.verify", NULL);
+    flip(name, 5000, 1);
+    box_call("backup.verify", "{\"depth\":\"structure\"}");
+    box_call("backup.list", NULL);
+    box_assert_number("result.backups[0].verified", 0);
+    box_call("backup.verify", NULL);
+    box_call("backup.list", NULL);
+    box_assert_number("result.backups[0].verified", 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(every_flipped_byte_of_a_packed_one_is_found),
@@ -261,6 +330,10 @@ int main(void) {
         TEST(an_archive_of_plain_gzip_is_read),
         TEST(an_archive_of_plain_zstd_is_read),
         TEST(a_damaged_one_restores_nothing),
+        TEST(the_structure_is_looked_at_alone),
+        TEST(a_sample_without_hurry_sees_all),
+        TEST(samples_find_damage_in_the_end),
+        TEST(a_sample_does_not_make_a_damaged_one_good),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

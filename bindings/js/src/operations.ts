@@ -331,19 +331,28 @@ export interface BackupVerifyArgs {
     all?: boolean;
     /** All that other tools made. */
     foreign?: boolean;
+    /**
+     * full: every byte. structure: where each block begins and ends. sample: that, and
+     * parts chosen at random until deadline_ms.
+     */
+    depth?: "full" | "sample" | "structure";
+    /** How long a sample may take, for each backup. */
+    deadline_ms?: number;
 }
 
 /** What was read. */
 export interface BackupVerifyResultBackups {
     /** Its name. */
     name: string;
-    /** Whether every byte is as its manifest says. */
+    /** Whether what was read is as its manifest says. */
     verified: boolean;
     /**
      * sealed: it is encrypted and its key is not here, so only SHA-256 and frames were
      * read.
      */
-    depth: "full" | "sealed";
+    depth: "full" | "sealed" | "sample" | "structure";
+    /** Of the archive: how many were compared with what the manifest says. */
+    checked_bytes: number;
     /** What is wrong, where something is. */
     error: string;
     /** Of a set of several stores: whether it has them all. */

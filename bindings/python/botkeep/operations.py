@@ -181,7 +181,8 @@ class BackupVerifyResultBackups(TypedDict):
 
     name: str
     verified: bool
-    depth: Literal["full", "sealed"]
+    depth: Literal["full", "sealed", "sample", "structure"]
+    checked_bytes: int
     error: str
     status: Literal["complete", "partial"]
     format: str
@@ -624,14 +625,24 @@ class Backup(Namespace):
         name: Optional[str] = None,
         all: Optional[bool] = None,
         foreign: Optional[bool] = None,
+        depth: Optional[Literal["full", "sample", "structure"]] = None,
+        deadline_ms: Optional[int] = None,
     ) -> Job[BackupVerifyResult]:
         """Reads backups to the end and compares every byte with their manifests.
 
         name: Which one; without it the newest.
         all: All of them.
         foreign: All that other tools made.
+        depth: full: every byte. structure: where each block begins and ends. sample: that, and parts chosen at random until deadline_ms.
+        deadline_ms: How long a sample may take, for each backup.
         """
-        return self._run("backup.verify", {"name": name, "all": all, "foreign": foreign})
+        return self._run("backup.verify", {
+            "name": name,
+            "all": all,
+            "foreign": foreign,
+            "depth": depth,
+            "deadline_ms": deadline_ms,
+        })
 
     def rehearse(self, *, name: Optional[str] = None) -> Job[BackupRehearseResult]:
         """Restores a backup into a file that is thrown away, and checks all of it: every page, every index, the rows of every table.

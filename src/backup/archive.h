@@ -13,6 +13,7 @@
 
 struct bk__coding;
 struct bk__form;
+struct bk__growth;
 struct bk__job;
 struct bk__manifest;
 
@@ -28,8 +29,14 @@ struct bk__archive_facts {
 
 /* Packs an image into a new file, fsyncs it, and says what was written. Each block was unpacked
    again and compared. Never plain where the options ask for encryption. */
-int bk__archive_pack(struct bk__job *job, const char *image, const char *archive,
-                     const struct bk__coding *coding, struct bk__archive_facts *ret);
+struct bk__packing {
+    const char *image;
+    struct bk__growth *growth; /* the image is still being made; NULL: it is whole */
+    const char *archive;       /* there must be no such file */
+    const struct bk__coding *coding;
+};
+int bk__archive_pack(struct bk__job *job, const struct bk__packing *what,
+                     struct bk__archive_facts *ret);
 
 /* Reads the file again and compares its bytes with those that were written: *ret_at is where the
    first part that differs begins, -1: none does. */

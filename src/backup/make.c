@@ -17,44 +17,16 @@
 #include <store/store.h>
 #include <backup/archive.h>
 #include <backup/catalogue.h>
-#include <backup/codec.h>
-#include <backup/encryption.h>
 #include <backup/folder.h>
+#include <backup/making.h>
 #include <backup/proof.h>
-#include <backup/sealed.h>
 
-#define SMALL (INT64_C(1) << 20) /* what is not bigger is not worth compressing */
 #define SLACK (INT64_C(1) << 20) /* manifests, folders, the file system's own needs */
 #define MOST_IN_A_SECOND 100000
 
-/* One backup on its way. */
-struct bk__making {
-    struct bk__job *job;
-    const struct bk__folder *folder;
-    struct bk__store *store;
-    const struct bk__make *request;
-    struct bk__manifest facts;
-    struct bk__sealing sealing; /* when it is to be encrypted */
-    bool encrypted;
-    char *scratch; /* the snapshot */
-    char
-        *packed; /* what becomes the archive: scratch itself when nothing is compressed */
-    char *sheet; /* what becomes the manifest */
-    int64_t began;   /* monotonic */
-    int64_t packing; /* when packing began, likewise */
-};
-
-static enum bk__compression chosen(const struct bk__make *request, int64_t bytes) {
-    enum bk__compression choice = BK__PLAIN;
-    if (!bk__compression_parse(request->compress, &choice)) { /* "auto" */
-        choice = bytes > SMALL ? BK__GZIP : BK__PLAIN;
-    }
-    return choice;
-}
-
 /* The snapshot's size, and half of it again for a compressed archive; what turns out to be worse
    ends as a full disk, which is cleaned up after. */
-static int check_space(const struct bk__making *m) {
+static int check_space(struct bk__making *m) {
     struct json_object *report = bk__json_object();
     if (report == NULL) {
         return bk__fail_memory();
@@ -66,33 +38,13 @@ static int check_space(const struct bk__making *m) {
     } else if (rc == 0) {
         int64_t bytes =
             bk__json_int(report, "pages", 0) * bk__json_int(report, "page_size", 0);
-        bool packs = chosen(m->request, bytes) != BK__PLAIN;
+        bool packs = bk__making_compression(m, bytes) != BK__PLAIN;
+        m->expected = bytes;
         int64_t archive = packs ? bytes / 2 : m->encrypted ? bytes : 0;
         rc = bk__folder_room(m->folder, bytes, archive + SLACK, "a backup");
     }
     json_object_put(report);
     return rc;
-}
-
-/* What asks for encryption is encrypted or not begun: every setting is judged here, before the
-   first byte is written. */
-static int begin_encryption(struct bk__making *m) {
-    m->encrypted = bk__encryption_wanted(bk__job_config(m->job));
-    if (m->encrypted && m->folder->scratch.path == NULL) {
-        return bk__fail(BK_EINTERNAL, "The plain copy of an encrypted backup would lie "
-                                      "among the backups. None was made; the database is "
-                                      "untouched. Please report it.");
-    }
-    return m->encrypted ? bk__encryption_begin(m->job, &m->sealing.seal) : 0;
-}
-
-static void note_encryption(struct bk__making *m) {
-    struct bk__seal_facts facts;
-    m->facts.form.encrypted = m->encrypted;
-    if (m->encrypted && bk__seal_facts(m->sealing.seal.header, &facts) == NULL) {
-        m->facts.encryption = facts.mode;
-        memcpy(m->facts.key_id, facts.key_id, sizeof facts.key_id);
-    }
 }
 
 /* ---- snapshot ------------------------------------------------------------------------- */
@@ -110,7 +62,7 @@ static int snapshot(struct bk__making *m) {
     if (m->scratch == NULL) {
         return BK_ENOMEM;
     }
-    int rc = m->store->driver->snapshot(m->store, m->scratch, &image);
+    int rc = bk__making_snapshot(m, &image);
     if (rc != 0) {
         return rc;
     }
@@ -118,8 +70,6 @@ static int snapshot(struct bk__making *m) {
     m->facts.database_bytes = image.bytes;
     m->facts.pages = image.pages;
     m->facts.page_size = image.page_size;
-    m->facts.form.compression = chosen(m->request, image.bytes);
-    note_encryption(m);
     if (m->request->ret_fingerprint != NULL) {
         memcpy(m->request->ret_fingerprint, image.fingerprint, sizeof image.fingerprint);
     }
@@ -187,83 +137,12 @@ static int choose_name(struct bk__making *m) {
 
 /* ---- proof ---------------------------------------------------------------------------- */
 
-/* Flushes the image, which becomes the archive as it is. */
-static int flush_image(const char *path) {
-    int fd = bk__file_open_read(path);
-    if (fd < 0) {
-        return bk__fail_errno(fd, "cannot open", path, NULL);
-    }
-    int rc = bk__file_sync(fd);
-    int closed = bk__file_close(fd);
-    rc = rc == 0 ? closed : rc;
-    return rc == 0 ? 0 : bk__fail_errno(rc, "cannot flush to the disk", path, NULL);
-}
-
-/* Not BK_ECORRUPT: the database is not to blame, and must not be replaced because of it. */
-static int mismatch(const struct bk__making *m, const char *what) {
-    return bk__fail(BK_EIO,
-                    "The new backup did not read back as it was written: %s. It was "
-                    "thrown away; the database and earlier backups are untouched. "
-                    "Look at the disk of %s.",
-                    what, m->folder->path);
-}
-
-/* Writes the archive's bytes to the disk and keeps what they should be. */
-static int pack(struct bk__making *m, struct bk__archive_facts *ret) {
-    if (m->facts.form.compression == BK__PLAIN && !m->encrypted) {
-        m->packed = m->scratch;
-        return flush_image(m->scratch);
-    }
-    m->packed = bk__folder_temp(m->folder, m->facts.name, "");
-    if (m->packed == NULL) {
-        return BK_ENOMEM;
-    }
-    struct bk__coding coding = {.codec = bk__codec_for(&m->facts.form)};
-    if (m->encrypted) {
-        m->sealing.inner = coding.codec;
-        bk__sealed_coding(&m->sealing, &coding);
-    }
-    return bk__archive_pack(m->job, m->scratch, m->packed, &coding, ret);
-}
-
-/* A plain archive: what it holds is known only now. */
-static int read_plain(struct bk__making *m, struct bk__archive_facts *ret) {
-    const struct bk__archive_sink sink = {.phase = "verify",
-                                          .what = m->facts.name,
-                                          .out_fd = -1,
-                                          .database_bytes = m->facts.database_bytes};
-    return bk__archive_read(m->job, m->packed, &m->facts.form, &sink, ret);
-}
-
-/* Reads the archive from its file. Of a packed one it is known already that its blocks hold the
-   image, so that only its bytes are compared with those that were written. */
-static int read_back(struct bk__making *m, struct bk__archive_facts *facts) {
-    int64_t differs = -1;
-    int rc = m->packed == m->scratch
-                 ? read_plain(m, facts)
-                 : bk__archive_reread(m->job, m->packed, facts, &differs);
-    if (rc != 0 && rc != BK_ECORRUPT) {
-        return rc;
-    }
-    if (differs >= 0) {
-        return mismatch(m, "its bytes changed");
-    }
-    if (rc != 0 || facts->database_bytes != m->facts.database_bytes) {
-        return mismatch(m, "its size changed");
-    }
-    m->facts.bytes = facts->bytes;
-    m->facts.places = facts->places;
-    memcpy(m->facts.sha256, facts->sha256, sizeof facts->sha256);
-    memcpy(m->facts.archive_sha256, facts->archive_sha256, sizeof facts->archive_sha256);
-    return 0;
-}
-
 /* What the proof counted must be what the snapshot said it wrote. */
 static int take_report(struct bk__making *m, struct json_object *report) {
     if (bk__json_int(report, "pages", -1) != m->facts.pages ||
         bk__json_int(report, "page_size", -1) != m->facts.page_size ||
         bk__json_int(report, "bytes", -1) != m->facts.database_bytes) {
-        return mismatch(m, "its pages are not those of the snapshot");
+        return bk__making_mismatch(m, "its pages are not those of the snapshot");
     }
     struct json_object *tables = bk__json_member(report, "tables");
     if (!json_object_is_type(tables, json_type_object)) {
@@ -277,15 +156,11 @@ static int take_report(struct bk__making *m, struct json_object *report) {
 /* Proves the image on one thread while this one packs it; then reads the archive back. */
 static int prove_and_pack(struct bk__making *m) {
     struct bk__proof proof = {0};
-    struct bk__archive_facts written = {0};
     int rc = bk__proof_begin(&proof, m->job, m->store->driver, m->scratch);
     if (rc != 0) {
         return rc;
     }
-    int packed = pack(m, &written);
-    if (packed == 0) {
-        packed = read_back(m, &written);
-    }
+    int packed = bk__making_pack(m);
     char *why = packed == 0 ? NULL : strdup(bk__error_text());
     rc = bk__proof_end(&proof);
     if (rc == BK_ECORRUPT) {
@@ -412,7 +287,7 @@ int bk__make_begin(struct bk__job *job, const struct bk__folder *folder,
     }
     *m = (struct bk__making){
         .job = job, .folder = folder, .store = store, .request = request};
-    int rc = begin_encryption(m);
+    int rc = bk__making_encrypt(m);
     if (rc == 0) {
         rc = check_space(m);
     }
@@ -461,20 +336,7 @@ void bk__make_free(struct bk__making *m) {
     if (m == NULL) {
         return;
     }
-    bk__folder_drop(m->scratch);
-    if (m->packed != NULL && m->packed != m->scratch) {
-        bk__file_remove(m->packed);
-    }
-    if (m->sheet != NULL) {
-        bk__file_remove(m->sheet);
-    }
-    if (m->packed != m->scratch) {
-        free(m->packed);
-    }
-    free(m->scratch);
-    free(m->sheet);
-    bk__manifest_clear(&m->facts);
-    bk__seal_wipe(&m->sealing.seal);
+    bk__making_clear(m);
     free(m);
 }
 

@@ -13,19 +13,40 @@
 #include <core/job.h>
 #include <os/file.h>
 #include <os/thread.h>
+#include <store/growth.h>
 #include <backup/codec.h>
 #include <backup/encryption.h>
 #include <backup/pass.h>
 #include <backup/pipeline.h>
 
+#define FLUSH_EVERY                                                                      \
+    (INT64_C(8) << 20) /* so that the fsync at the end has little to wait for */
+
 /* Bytes of the archive: hashed, summed by place, written. */
 static int put(struct bk__pass *pass, const unsigned char *bytes, size_t size) {
+    int64_t before = pass->out_bytes / FLUSH_EVERY;
     bk__places_add(&pass->places, bytes, size);
-    return bk__pass_write(pass, bytes, size);
+    int rc = bk__pass_write(pass, bytes, size);
+    if (rc == 0 && pass->out_bytes / FLUSH_EVERY > before) {
+        bk__file_sync_begin(pass->out_fd, before * FLUSH_EVERY, FLUSH_EVERY);
+    }
+    return rc;
+}
+
+/* Waits until the image has grown by a block, or is whole. */
+static int await(const struct bk__pass *pass, int64_t size) {
+    if (pass->growth == NULL || bk__growth_wait(pass->growth, pass->in_bytes + size)) {
+        return 0;
+    }
+    return bk__fail(BK_ECANCELLED, "The snapshot was given up, and its archive with it.");
 }
 
 static int pack_fill(void *context, struct bk__block *block) {
     struct bk__pass *pass = context;
+    int rc = await(pass, (int64_t)BK__CODEC_BLOCK);
+    if (rc != 0) {
+        return rc;
+    }
     block->at = pass->in_bytes;
     int64_t got = bk__pass_read(pass, block->in, BK__CODEC_BLOCK);
     if (got < 0) {
@@ -67,7 +88,9 @@ static int pack_work(void *state, struct bk__block *block) {
 
 static int pack_drain(void *context, const struct bk__block *block) {
     struct bk__pass *pass = context;
-    bk__job_progress(pass->job, "compress", pass->in_bytes, pass->total);
+    if (pass->growth == NULL) {
+        bk__job_progress(pass->job, "compress", pass->in_bytes, pass->total);
+    }
     return put(pass, block->out, block->out_size);
 }
 
@@ -80,7 +103,7 @@ static int pack_blame(void *context, const struct bk__block *block, int why) {
                     block->at, bk__codec_why_text((enum bk__codec_why)why));
 }
 
-static int pack_run(struct bk__pass *pass, const char *image, const char *archive) {
+static int pack_run(struct bk__pass *pass, const struct bk__packing *what) {
     const struct bk__pipeline plan = {.context = pass,
                                       .room = bk__pass_room(pass),
                                       .fill = pack_fill,
@@ -89,7 +112,10 @@ static int pack_run(struct bk__pass *pass, const char *image, const char *archiv
                                       .begin = pack_begin,
                                       .work = pack_work,
                                       .end = bk__pass_worker_free};
-    int rc = bk__pass_open(pass, image);
+    int rc = await(pass, 1); /* the file is there */
+    if (rc == 0) {
+        rc = bk__pass_open(pass, what->image);
+    }
     if (rc == 0) {
         rc = put(pass, pass->coding.prefix, pass->coding.prefix_size);
     }
@@ -100,15 +126,20 @@ static int pack_run(struct bk__pass *pass, const char *image, const char *archiv
         return rc;
     }
     rc = bk__file_sync(pass->out_fd);
-    return rc == 0 ? 0 : bk__fail_errno(rc, "cannot flush to the disk", archive, NULL);
+    return rc == 0 ? 0
+                   : bk__fail_errno(rc, "cannot flush to the disk", what->archive, NULL);
 }
 
-int bk__archive_pack(struct bk__job *job, const char *image, const char *archive,
-                     const struct bk__coding *coding, struct bk__archive_facts *ret) {
-    struct bk__pass pass = {
-        .job = job, .in_fd = -1, .out_path = archive, .coding = *coding};
+int bk__archive_pack(struct bk__job *job, const struct bk__packing *what,
+                     struct bk__archive_facts *ret) {
+    const char *archive = what->archive;
+    struct bk__pass pass = {.job = job,
+                            .in_fd = -1,
+                            .out_path = archive,
+                            .coding = *what->coding,
+                            .growth = what->growth};
     if (bk__encryption_wanted(bk__job_config(job)) &&
-        coding->codec != &bk__codec_sealed) {
+        what->coding->codec != &bk__codec_sealed) {
         return bk__fail(BK_EINTERNAL, "A backup that was to be encrypted would have been "
                                       "written plain. None was made; the database is "
                                       "untouched. Please report it.");
@@ -117,7 +148,7 @@ int bk__archive_pack(struct bk__job *job, const char *image, const char *archive
     if (pass.out_fd < 0) {
         return bk__fail_errno(pass.out_fd, "cannot create", archive, NULL);
     }
-    int rc = pack_run(&pass, image, archive);
+    int rc = pack_run(&pass, what);
     int closed = bk__file_close(pass.out_fd);
     if (rc == 0 && closed != 0) {
         rc = bk__fail_errno(closed, "cannot finish writing", archive, NULL);

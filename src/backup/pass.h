@@ -14,6 +14,7 @@
 #include <backup/sealed.h>
 
 struct bk__archive_sink;
+struct bk__growth;
 struct bk__job;
 
 struct bk__pass {
@@ -32,6 +33,7 @@ struct bk__pass {
         stuck; /* reading: why no further block could be read, at stuck_at */
     int64_t stuck_at;
     bool same;                  /* what comes in goes out: a plain archive */
+    struct bk__growth *growth;  /* of the image that is packed; NULL: it is whole */
     struct bk__sealing sealing; /* of an encrypted archive that is read */
 };
 

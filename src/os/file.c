@@ -121,6 +121,11 @@ int bk__file_sync(int fd) {
     return fsync(fd) == 0 ? 0 : -errno;
 }
 
+void bk__file_sync_begin(int fd, int64_t at, int64_t size) {
+    /* Whatever it says: only fsync tells what is on the disk. */
+    (void)sync_file_range(fd, at, size, SYNC_FILE_RANGE_WRITE);
+}
+
 int64_t bk__file_size(int fd) {
     struct stat status;
 

@@ -19,6 +19,8 @@ int64_t bk__file_read(int fd, void *bytes,
                       size_t size); /* fills size unless the file ends */
 int64_t bk__file_pread(int fd, void *bytes, size_t size, int64_t at);
 int bk__file_sync(int fd); /* fsync: final, never retried */
+void bk__file_sync_begin(int fd, int64_t at,
+                         int64_t size); /* a hint: fsync will follow */
 int64_t bk__file_size(int fd);
 int bk__file_rename(const char *from, const char *to);
 int bk__file_rename_new(const char *from, const char *to); /* never over one: -EEXIST */

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <base/hash.h>
 
+struct bk__growth;
 struct bk__job;
 struct json_object;
 struct bk__store;
@@ -72,7 +73,8 @@ struct bk__store_driver {
        an earlier one of its own. NULL: the driver has none. */
     int (*fingerprint)(struct bk__store *store, char ret[BK__FINGERPRINT_SIZE]);
 
-    /* The whole state under one read transaction into a new file at path (0600, not fsynced). */
+    /* The whole state under one read transaction into a new file at path (0600, not fsynced). May
+       tell store->growth how far the file is final, and gives it up when that proves wrong. */
     int (*snapshot)(struct bk__store *store, const char *path, struct bk__image *ret);
 
     /* Restores an image into the live store as one transaction; open connections go on and see
@@ -141,6 +143,8 @@ struct bk__store_driver {
 /* What every driver's open store begins with. */
 struct bk__store {
     const struct bk__store_driver *driver;
+    struct bk__growth
+        *growth; /* who reads a snapshot along while it is made; NULL: nobody */
 };
 
 /* Defined in api/tables.c; NULL ends it. */

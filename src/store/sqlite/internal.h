@@ -36,7 +36,18 @@ struct bk__reader {
 int bk__sqlite_vfs(void); /* registers both, once; a SQLite code */
 /* Hangs a reader onto the main file, or takes it off (NULL). A SQLite code. */
 int bk__sqlite_read(sqlite3 *db, struct bk__reader *reader);
+/* From now on (page not NULL) page 1 is kept there when this thread reads it, if it has this size.
+   Ends with NULL: true when one was seen. */
+bool bk__sqlite_watch(unsigned char *page, int size);
 int bk__sqlite_sink_register(sqlite3_vfs *system);
+/* Page 1 of the state that is copied into a sink, and who is told how far it is final. It is written
+   first; the page 1 that SQLite writes last is left out when only its counters differ. */
+struct bk__front {
+    unsigned char *page;
+    int size;
+    struct bk__growth *growth;
+};
+int bk__sqlite_sink_front(sqlite3 *db, const struct bk__front *front); /* it lives on */
 /* Writes out what the sink still holds. A SQLite code; the errno is sqlite3_system_errno(). */
 int bk__sqlite_sink_flush(sqlite3 *db);
 

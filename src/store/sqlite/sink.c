@@ -11,9 +11,12 @@
 #include <unistd.h>
 
 #include <os/file.h>
+#include <store/growth.h>
 
 #define FCNTL_FLUSH 0x626b02
+#define FCNTL_FRONT 0x626b03
 #define ROOM (1024 * 1024)
+#define PENDING 0x40000000 /* the page at this byte is that of the locks */
 
 struct file {
     sqlite3_file base;
@@ -23,6 +26,8 @@ struct file {
     int held;
     sqlite3_int64 end; /* size of the file, with what is held */
     unsigned char *bytes;
+    const struct bk__front *front; /* NULL: page 1 is written when SQLite writes it */
+    sqlite3_int64 sure;            /* the first so many bytes are final */
 };
 
 static sqlite3_vfs sink_vfs;
@@ -32,6 +37,23 @@ static int failed(struct file *f, int error, int rc) {
     f->error = error;
     last_errno = error;
     return error == ENOSPC || error == EDQUOT ? SQLITE_FULL : rc;
+}
+
+/* The page with the locks is left out: a hole. */
+static bool follows(const struct file *f) {
+    sqlite3_int64 page = f->front->size;
+
+    return f->at == f->sure ||
+           (f->at == f->sure + page && f->sure == PENDING / page * page);
+}
+
+/* What was written from front to back is final: SQLite writes no page of a new file twice, but page
+   1, which is here already. */
+static void tell(struct file *f) {
+    if (f->front != NULL && follows(f)) {
+        f->sure = f->at + f->held;
+        bk__growth_tell(f->front->growth, f->sure);
+    }
 }
 
 static int flush(struct file *f) {
@@ -44,17 +66,65 @@ static int flush(struct file *f) {
     if (error != 0) {
         return failed(f, -error, SQLITE_IOERR_WRITE);
     }
+    tell(f);
     f->at += f->held;
     f->held = 0;
     return SQLITE_OK;
 }
 
+/* Page 1, before SQLite writes it last of all. */
+static int write_front(struct file *f) {
+    const struct bk__front *front = f->front;
+    int error = bk__file_pwrite(f->fd, front->page, (size_t)front->size, 0);
+
+    f->at = f->sure = f->end = front->size;
+    return error == 0 ? SQLITE_OK : failed(f, -error, SQLITE_IOERR_WRITE);
+}
+
+/* Bytes of page 1 that count changes and writers: who reads the image does not miss the new ones. */
+static bool is_count(int at) {
+    return (at >= 24 && at < 32) || (at >= 40 && at < 44) || (at >= 92 && at < 100);
+}
+
+/* Is that the page 1 that was written ahead? */
+static bool is_front(const struct bk__front *front, const unsigned char *page,
+                     int amount) {
+    int i;
+
+    for (i = 0; i < front->size && amount == front->size; i++) {
+        if (page[i] != front->page[i] && !is_count(i)) {
+            return false;
+        }
+    }
+    return amount == front->size;
+}
+
+/* What is written over bytes that were called final: page 1 as it is already, or our mistake. 1:
+   it need not be written. */
+static int again(struct file *f, const void *bytes, int amount, sqlite3_int64 at) {
+    if (f->front == NULL || at >= f->sure) {
+        return 0;
+    }
+    if (at == 0 && is_front(f->front, bytes, amount)) {
+        return 1;
+    }
+    bk__growth_end(f->front->growth, false);
+    f->front = NULL;
+    return 0;
+}
+
 static int on_write(sqlite3_file *file, const void *bytes, int amount, sqlite3_int64 at) {
     struct file *f = (struct file *)file;
 
+    if (f->front != NULL && f->sure == 0) {
+        int rc = write_front(f);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+    }
     if (at != f->at + f->held || f->held + amount > ROOM) {
         int rc = flush(f);
-        if (rc != SQLITE_OK) {
+        if (rc != SQLITE_OK || again(f, bytes, amount, at)) {
             return rc;
         }
         f->at = at;
@@ -113,8 +183,13 @@ static int on_file_size(sqlite3_file *file, sqlite3_int64 *ret) {
 }
 
 static int on_file_control(sqlite3_file *file, int op, void *arg) {
-    (void)arg;
-    return op == FCNTL_FLUSH ? flush((struct file *)file) : SQLITE_NOTFOUND;
+    struct file *f = (struct file *)file;
+
+    if (op == FCNTL_FRONT) {
+        f->front = arg;
+        return SQLITE_OK;
+    }
+    return op == FCNTL_FLUSH ? flush(f) : SQLITE_NOTFOUND;
 }
 
 static int nothing(sqlite3_file *file, int level) {
@@ -213,4 +288,8 @@ int bk__sqlite_sink_register(sqlite3_vfs *system) {
 
 int bk__sqlite_sink_flush(sqlite3 *db) {
     return sqlite3_file_control(db, "main", FCNTL_FLUSH, NULL);
+}
+
+int bk__sqlite_sink_front(sqlite3 *db, const struct bk__front *front) {
+    return sqlite3_file_control(db, "main", FCNTL_FRONT, (void *)(uintptr_t)front);
 }

@@ -4,6 +4,7 @@
  */
 #include <store/sqlite/internal.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <core/config.h>
@@ -115,6 +116,29 @@ static int hold_known(struct bk__sqlite *sqlite, struct bk__image *ret) {
     return code;
 }
 
+/*
+ * The same, with page 1 for who reads the snapshot along. That needs the page's size before it is
+ * read; where it is not seen, nobody reads along, and nothing else changes.
+ */
+static int hold_front(struct bk__sqlite *sqlite, struct bk__image *ret,
+                      struct bk__front *front) {
+    int64_t page_size = 0;
+    bool seen = false;
+    int code;
+
+    if (sqlite->base.growth != NULL &&
+        bk__link_int(&sqlite->link, "PRAGMA page_size", &page_size) == SQLITE_OK) {
+        front->page = malloc((size_t)page_size);
+        front->size = (int)page_size;
+        sqlite3_db_release_memory(sqlite->link.db); /* so that page 1 is read again */
+        bk__sqlite_watch(front->page, front->size);
+    }
+    code = hold_known(sqlite, ret);
+    seen = bk__sqlite_watch(NULL, 0);
+    front->growth = seen && ret->page_size == front->size ? sqlite->base.growth : NULL;
+    return code;
+}
+
 static int copy_into(struct bk__sqlite *sqlite, struct bk__link *target,
                      const struct bk__image *image) {
     struct bk__reader reader = {.job = sqlite->link.job};
@@ -165,12 +189,16 @@ int bk__sqlite_snapshot(struct bk__store *store, const char *path,
     struct bk__sqlite *sqlite = (struct bk__sqlite *)store;
     struct bk__image image = {0};
     struct bk__link target = {0};
+    struct bk__front front = {0};
     bool existed = bk__file_exists(path);
     int code;
 
-    code = hold_known(sqlite, &image);
+    code = hold_front(sqlite, &image, &front);
     if (code == 0) {
         code = bk__link_open(&target, sqlite->link.job, path, BK__LINK_TARGET);
+    }
+    if (code == 0 && front.growth != NULL) {
+        bk__sqlite_sink_front(target.db, &front);
     }
     if (code == 0) {
         code = copy_into(sqlite, &target, &image);
@@ -178,6 +206,7 @@ int bk__sqlite_snapshot(struct bk__store *store, const char *path,
     /* The bot's writers are freed before anything else is done. */
     bk__link_exec(&sqlite->link, "ROLLBACK");
     bk__link_close(&target);
+    free(front.page);
     if (code == 0) {
         code = check_size(path, &image);
     }

@@ -34,6 +34,32 @@ static sqlite3_vfs *system_vfs;
 static sqlite3_vfs read_vfs;
 static int registered;
 
+/* Page 1 as it is read, from the database or from its WAL: SQLite has no call that gives it. */
+static _Thread_local struct {
+    unsigned char *page;
+    int size;
+    bool seen;
+} watched;
+
+static void watch(const void *bytes, int amount) {
+    static const char magic[16] = "SQLite format 3";
+
+    if (watched.page != NULL && amount == watched.size &&
+        memcmp(bytes, magic, sizeof(magic)) == 0) {
+        memcpy(watched.page, bytes, (size_t)amount);
+        watched.seen = true;
+    }
+}
+
+bool bk__sqlite_watch(unsigned char *page, int size) {
+    bool seen = watched.seen;
+
+    watched.page = page;
+    watched.size = size;
+    watched.seen = false;
+    return seen;
+}
+
 static sqlite3_file *below(sqlite3_file *file) {
     return ((struct file *)file)->system;
 }
@@ -111,7 +137,11 @@ static int on_read(sqlite3_file *file, void *into, int amount, sqlite3_int64 at)
     int rc;
 
     if (f->reader == NULL) {
-        return f->system->pMethods->xRead(f->system, into, amount, at);
+        rc = f->system->pMethods->xRead(f->system, into, amount, at);
+        if (rc == SQLITE_OK) {
+            watch(into, amount);
+        }
+        return rc;
     }
     rc = account(f, amount);
     if (rc == SQLITE_OK) {
@@ -225,7 +255,7 @@ static int on_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int f
     int rc;
 
     (void)vfs;
-    if ((flags & SQLITE_OPEN_MAIN_DB) == 0) {
+    if ((flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL)) == 0) {
         return system_vfs->xOpen(system_vfs, name, file, flags, ret_flags);
     }
     memset(f, 0, sizeof(*f));

@@ -1,0 +1,206 @@
+/*
+ * The steps of a backup that make bytes: the snapshot, packed while it is made where that can be,
+ * then the archive, read back. Not its proof, its name and its publishing: make.c.
+ * Called by make.c.
+ */
+#include <backup/making.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <core/error.h>
+#include <core/job.h>
+#include <os/file.h>
+#include <backup/encryption.h>
+#include <backup/folder.h>
+#include <backup/make.h>
+
+#define SMALL (INT64_C(1) << 20) /* what is not bigger is not worth compressing */
+#define AHEAD (INT64_C(2) << 20) /* what is not bigger is not packed while it is made */
+
+enum bk__compression bk__making_compression(const struct bk__making *m, int64_t bytes) {
+    enum bk__compression choice = BK__PLAIN;
+    if (!bk__compression_parse(m->request->compress, &choice)) { /* "auto" */
+        choice = bytes > SMALL ? BK__GZIP : BK__PLAIN;
+    }
+    return choice;
+}
+
+int bk__making_encrypt(struct bk__making *m) {
+    m->encrypted = bk__encryption_wanted(bk__job_config(m->job));
+    if (m->encrypted && m->folder->scratch.path == NULL) {
+        return bk__fail(BK_EINTERNAL, "The plain copy of an encrypted backup would lie "
+                                      "among the backups. None was made; the database is "
+                                      "untouched. Please report it.");
+    }
+    return m->encrypted ? bk__encryption_begin(m->job, &m->sealing.seal) : 0;
+}
+
+static void note_encryption(struct bk__making *m) {
+    struct bk__seal_facts facts;
+    m->facts.form.encrypted = m->encrypted;
+    if (m->encrypted && bk__seal_facts(m->sealing.seal.header, &facts) == NULL) {
+        m->facts.encryption = facts.mode;
+        memcpy(m->facts.key_id, facts.key_id, sizeof facts.key_id);
+    }
+}
+
+/* How the archive is coded. The sealing must live as long as the coding. */
+static struct bk__coding coding_for(struct bk__making *m, const struct bk__form *form) {
+    struct bk__coding coding = {.codec = bk__codec_for(form)};
+    if (m->encrypted) {
+        m->sealing.inner = coding.codec;
+        bk__sealed_coding(&m->sealing, &coding);
+    }
+    return coding;
+}
+
+/* Packs the snapshot while it is made, as far as can be told before how it will be packed. */
+static int begin_ahead(struct bk__making *m) {
+    char name[BK__NAME_SIZE];
+    struct bk__form *form = &m->facts.form;
+    form->compression = bk__making_compression(m, m->expected);
+    form->encrypted = m->encrypted;
+    if (m->expected <= AHEAD || (form->compression == BK__PLAIN && !m->encrypted)) {
+        return 0;
+    }
+    bk__name_make(name, m->request->kind, m->facts.created_ms, 1, form);
+    m->packed = bk__folder_temp(m->folder, name, "");
+    if (m->packed == NULL) {
+        return BK_ENOMEM;
+    }
+    struct bk__coding coding = coding_for(m, form);
+    bk__ahead_begin(&m->ahead, m->job, m->scratch, m->packed, &coding);
+    m->store->growth = m->ahead.begun ? &m->ahead.growth : NULL;
+    return 0;
+}
+
+/* Nothing that was packed ahead stays. What is packed instead needs a seal of its own: no two
+   archives may share one. */
+static int drop_ahead(struct bk__making *m) {
+    if (m->packed == NULL) {
+        return 0;
+    }
+    bk__ahead_drop(&m->ahead);
+    bk__file_remove(m->packed);
+    free(m->packed);
+    m->packed = NULL;
+    bk__seal_wipe(&m->sealing.seal);
+    return bk__making_encrypt(m);
+}
+
+int bk__making_snapshot(struct bk__making *m, struct bk__image *ret) {
+    int rc = begin_ahead(m);
+    if (rc == 0) {
+        rc = m->store->driver->snapshot(m->store, m->scratch, ret);
+    }
+    if (m->ahead.begun) {
+        bk__growth_end(&m->ahead.growth, rc == 0);
+    }
+    m->store->growth = NULL;
+    enum bk__compression compression = bk__making_compression(m, ret->bytes);
+    if (rc == 0 && compression != m->facts.form.compression) {
+        rc = drop_ahead(m);
+        m->facts.form.compression = compression;
+    }
+    note_encryption(m);
+    return rc;
+}
+
+/* Flushes the image, which becomes the archive as it is. */
+static int flush_image(const char *path) {
+    int fd = bk__file_open_read(path);
+    if (fd < 0) {
+        return bk__fail_errno(fd, "cannot open", path, NULL);
+    }
+    int rc = bk__file_sync(fd);
+    int closed = bk__file_close(fd);
+    rc = rc == 0 ? closed : rc;
+    return rc == 0 ? 0 : bk__fail_errno(rc, "cannot flush to the disk", path, NULL);
+}
+
+int bk__making_mismatch(const struct bk__making *m, const char *what) {
+    return bk__fail(BK_EIO,
+                    "The new backup did not read back as it was written: %s. It was "
+                    "thrown away; the database and earlier backups are untouched. "
+                    "Look at the disk of %s.",
+                    what, m->folder->path);
+}
+
+/* Writes the archive's bytes to the disk and keeps what they should be. */
+static int pack(struct bk__making *m, struct bk__archive_facts *ret) {
+    if (m->facts.form.compression == BK__PLAIN && !m->encrypted) {
+        m->packed = m->scratch;
+        return flush_image(m->scratch);
+    }
+    int rc = bk__ahead_end(&m->ahead, ret);
+    if (rc != 0) {
+        return rc < 0 ? rc : 0;
+    }
+    rc = drop_ahead(m);
+    note_encryption(m);
+    m->packed = bk__folder_temp(m->folder, m->facts.name, "");
+    if (rc != 0 || m->packed == NULL) {
+        return rc != 0 ? rc : BK_ENOMEM;
+    }
+    struct bk__coding coding = coding_for(m, &m->facts.form);
+    const struct bk__packing what = {
+        .image = m->scratch, .archive = m->packed, .coding = &coding};
+    return bk__archive_pack(m->job, &what, ret);
+}
+
+/* A plain archive: what it holds is known only now. */
+static int read_plain(struct bk__making *m, struct bk__archive_facts *ret) {
+    const struct bk__archive_sink sink = {.phase = "verify",
+                                          .what = m->facts.name,
+                                          .out_fd = -1,
+                                          .database_bytes = m->facts.database_bytes};
+    return bk__archive_read(m->job, m->packed, &m->facts.form, &sink, ret);
+}
+
+/* Reads the archive from its file. Of a packed one it is known already that its blocks hold the
+   image, so that only its bytes are compared with those that were written. */
+static int read_back(struct bk__making *m, struct bk__archive_facts *facts) {
+    int64_t differs = -1;
+    int rc = m->packed == m->scratch
+                 ? read_plain(m, facts)
+                 : bk__archive_reread(m->job, m->packed, facts, &differs);
+    if (rc != 0 && rc != BK_ECORRUPT) {
+        return rc;
+    }
+    if (differs >= 0) {
+        return bk__making_mismatch(m, "its bytes changed");
+    }
+    if (rc != 0 || facts->database_bytes != m->facts.database_bytes) {
+        return bk__making_mismatch(m, "its size changed");
+    }
+    m->facts.bytes = facts->bytes;
+    m->facts.places = facts->places;
+    memcpy(m->facts.sha256, facts->sha256, sizeof facts->sha256);
+    memcpy(m->facts.archive_sha256, facts->archive_sha256, sizeof facts->archive_sha256);
+    return 0;
+}
+
+int bk__making_pack(struct bk__making *m) {
+    struct bk__archive_facts facts = {0};
+    int rc = pack(m, &facts);
+    return rc != 0 ? rc : read_back(m, &facts);
+}
+
+void bk__making_clear(struct bk__making *m) {
+    bk__ahead_drop(&m->ahead);
+    bk__folder_drop(m->scratch);
+    if (m->packed != NULL && m->packed != m->scratch) {
+        bk__file_remove(m->packed);
+    }
+    if (m->sheet != NULL) {
+        bk__file_remove(m->sheet);
+    }
+    if (m->packed != m->scratch) {
+        free(m->packed);
+    }
+    free(m->scratch);
+    free(m->sheet);
+    bk__manifest_clear(&m->facts);
+    bk__seal_wipe(&m->sealing.seal);
+}

@@ -1,0 +1,59 @@
+/*
+ * One backup on its way, as make.c and making.c share it: what is known of it, and the steps that
+ * make bytes: the snapshot, the archive, reading it back. Nobody else includes it.
+ */
+#ifndef BK_BACKUP_MAKING_H
+#define BK_BACKUP_MAKING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <store/store.h>
+#include <backup/ahead.h>
+#include <backup/manifest.h>
+#include <backup/sealed.h>
+
+struct bk__folder;
+struct bk__job;
+struct bk__make;
+
+/* One backup on its way. */
+struct bk__making {
+    struct bk__job *job;
+    const struct bk__folder *folder;
+    struct bk__store *store;
+    const struct bk__make *request;
+    struct bk__manifest facts;
+    struct bk__sealing sealing; /* when it is to be encrypted */
+    bool encrypted;
+    struct bk__ahead ahead;
+    int64_t expected; /* bytes of the snapshot, before it is made; 0: not known */
+    char *scratch;    /* the snapshot */
+    char
+        *packed; /* what becomes the archive: scratch itself when nothing is compressed */
+    char *sheet; /* what becomes the manifest */
+    int64_t began;   /* monotonic */
+    int64_t packing; /* when packing began, likewise */
+};
+
+/* How a snapshot of so many bytes is packed. */
+enum bk__compression bk__making_compression(const struct bk__making *m, int64_t bytes);
+
+/* What asks for encryption is encrypted or not begun: every setting is judged here, before the
+   first byte is written. */
+int bk__making_encrypt(struct bk__making *m);
+
+/* Makes the snapshot at m->scratch; where it will be packed, that is done while it is made. Sets
+   the form in m->facts. */
+int bk__making_snapshot(struct bk__making *m, struct bk__image *ret);
+
+/* Makes the archive, m->packed, of the snapshot, and reads it back: the facts say what it is. */
+int bk__making_pack(struct bk__making *m);
+
+/* Not BK_ECORRUPT: the database is not to blame, and must not be replaced because of it. */
+int bk__making_mismatch(const struct bk__making *m, const char *what);
+
+/* The paths are freed; of the files those go that have got no name. */
+void bk__making_clear(struct bk__making *m);
+
+#endif

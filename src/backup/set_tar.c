@@ -296,8 +296,10 @@ static int pack(struct packing *p) {
                                            .out_fd = -1,
                                            .database_bytes = INT64_MAX};
     const struct bk__coding coding = {.codec = bk__codec_for(&facts->form)};
+    const struct bk__packing what = {
+        .image = p->tar, .archive = p->packed, .coding = &coding};
     bool packs = facts->form.compression != BK__PLAIN;
-    int rc = packs ? bk__archive_pack(p->job, p->tar, p->packed, &coding, &written)
+    int rc = packs ? bk__archive_pack(p->job, &what, &written)
                    : bk__archive_read(p->job, p->tar, &facts->form, &plain, &written);
     if (rc == 0 && !packs) {
         int err = bk__file_rename(p->tar, p->packed);

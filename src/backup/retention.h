@@ -41,7 +41,7 @@ struct bk__retain {
     unsigned
         stays; /* bk__stay; exactly BK__STAY_BASE: only as a base, so that it could go
                          once those that need it are made whole */
-    char reason[192]; /* why it goes, or why it stays */
+    char reason[320]; /* why it goes, or why it stays */
     /* of the decision */
     bool in_order;  /* its time agrees with its place among the others */
     int64_t age_ms; /* a time it is certainly not younger than */

@@ -29,6 +29,7 @@ int main(void) {
         fprintf(stderr, "%s\n", bk_last_error());
         return 1;
     }
+    bk_free(bk_call(k, "migrate.up", NULL));
     char *status = bk_call(k, "backup.status", NULL);
     show(status, "result.next_due_at");
     show(status, "result.leader");

@@ -11,6 +11,7 @@ with Keeper(
     backup_keep_weekly=4,
     backup_keep_monthly=6,
 ) as keeper:
+    keeper.migrate.up().result()
     status = keeper.backup.status().result()
     print("next one at", status["next_due_at"], "leader:", status["leader"])
     plan = keeper.backup.prune(dry_run=True).result()

@@ -11,6 +11,7 @@ const keeper = await Keeper.open({
     backup_keep_weekly: 4,
     backup_keep_monthly: 6,
 });
+await keeper.migrate.up();
 const status = await keeper.backup.status();
 console.log("next one at", status.next_due_at, "leader:", status.leader);
 const plan = await keeper.backup.prune({ dry_run: true });

@@ -289,7 +289,8 @@ def main():
     parser.add_argument("--size", type=int, default=500, help="the database's size in MB")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--dir", help="where the databases are made (default: a temporary folder)")
-    parser.add_argument("sections", nargs="*", help="snapshot archive restore encryption health latency memory open stall")
+    parser.add_argument("sections", nargs="*",
+                        help="snapshot archive restore encryption health latency memory open stall")
     wanted = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="botkeep-bench-", dir=wanted.dir)
     table = Table()

@@ -142,9 +142,10 @@ _Static_assert(sizeof(struct bound) == BK__SEAL_HEADER + 1, "no padding is seale
 static void bind(struct bound *to, unsigned char nonce[NONCE],
                  const struct bk__seal *seal, uint64_t index, bool last) {
     memcpy(to->header, seal->header, sizeof to->header);
-    to->last = last;
-    for (size_t i = 0; i < NONCE; i++) {
-        nonce[i] = i < 8 ? (unsigned char)(index >> (8 * i)) : 0;
+    to->last = last ? 1 : 0;
+    memset(nonce, 0, NONCE);
+    for (size_t i = 0; i < 8; i++) {
+        nonce[i] = (unsigned char)(index >> (8 * i));
     }
 }
 

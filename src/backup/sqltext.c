@@ -23,6 +23,20 @@ static void take_head(struct bk__sqltext *sql) {
     }
 }
 
+/* Since 2025 pg_dump locks psql's own commands with a key, and unlocks them in its last line. */
+static bool take_key(struct bk__sqltext *sql) {
+    if (bk__text_starts(sql->text, "\\restrict ")) {
+        snprintf(sql->key, sizeof sql->key, "%s", strchr(sql->text, ' '));
+        sql->unlocked = false;
+        return true;
+    }
+    if (bk__text_starts(sql->text, "\\unrestrict ")) {
+        sql->unlocked = strcmp(strchr(sql->text, ' '), sql->key) == 0;
+        return true;
+    }
+    return false;
+}
+
 static bool begins_copy(const char *line) {
     return bk__text_starts(line, "COPY ");
 }
@@ -38,8 +52,7 @@ static void take_line(struct bk__sqltext *sql, const char *tail) {
     if (sql->kind == BK__SQLTEXT_OTHER && sql->line <= LINES_OF_HEAD) {
         take_head(sql);
     }
-    if (sql->text[0] == '\0' || strcmp(sql->text, "--") == 0 ||
-        bk__text_starts(sql->text, "\\unrestrict")) {
+    if (sql->text[0] == '\0' || strcmp(sql->text, "--") == 0 || take_key(sql)) {
         return; /* what may stand behind the end */
     }
     if (sql->kind == BK__SQLTEXT_POSTGRES) {
@@ -116,6 +129,9 @@ bool bk__sqltext_end(struct bk__sqltext *sql, char *why, size_t why_room) {
                  sql->kind == BK__SQLTEXT_POSTGRES
                      ? "\"PostgreSQL database dump complete\""
                      : "COMMIT");
+    } else if (sql->key[0] != '\0' && !sql->unlocked) {
+        snprintf(why, why_room, "it ends at line %" PRId64 " without its \\unrestrict",
+                 sql->line);
     } else {
         return true;
     }

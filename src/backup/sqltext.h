@@ -23,6 +23,9 @@ struct bk__sqltext {
     bool copying; /* inside COPY ... FROM stdin */
     bool finished;
     bool nul;
+    char
+        key[BK__SQLTEXT_LINE]; /* of \\restrict; the same key must stand behind the end */
+    bool unlocked;
     size_t have;
     char text[BK__SQLTEXT_LINE]; /* the beginning of the present line */
 };

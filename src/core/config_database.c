@@ -159,6 +159,10 @@ static bool is_redis(const char *value, size_t scheme) {
     return false;
 }
 
+bool bk__config_is_redis(const char *database) {
+    return is_redis(database, scheme_length(database));
+}
+
 bool bk__config_is_server(const char *database) {
     size_t scheme = scheme_length(database);
     return is_postgres(database, scheme) || is_redis(database, scheme);

@@ -36,6 +36,7 @@ int bk__config_dotenv(const char *text, const char *names, char **ret, char **re
    *ret_path is malloc'd. BK_EINVAL, BK_EUNSUPPORTED, BK_ENOMEM. */
 int bk__config_database_path(const char *value, char **ret_path);
 bool bk__config_is_server(const char *database); /* such a URL? */
+bool bk__config_is_redis(const char *database);  /* one of Redis? */
 
 /* config_resolve.c: the first variable of a comma-separated list that is set to something, in
    the environment or else in the .env file's text (may be NULL). *ret is a copy or NULL,

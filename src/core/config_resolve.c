@@ -145,12 +145,19 @@ static int resolve_server(struct bk__config *config, const char *dotenv) {
     return code;
 }
 
-/* The same for Redis; host:port is a URL that lacks its beginning. */
+/*
+ * The same for Redis; host:port is a URL that lacks its beginning. Where the database itself is a
+ * Redis server, REDIS_URL and its companions describe that one: not a second one beside it.
+ */
 static int resolve_redis(struct bk__config *config, const char *dotenv) {
     const char *value = bk__config_text(config, BK__OPT_REDIS);
+    bool given = config->settings[BK__OPT_REDIS].given != NULL;
     char *url = NULL;
     char *source = NULL;
     int code = 0;
+    if (!given && bk__config_is_redis(bk__config_text(config, BK__OPT_DATABASE))) {
+        return bk__config_force(config, BK__OPT_REDIS, "", "default");
+    }
     if (!value[0]) {
         code = bk__config_redis_url(dotenv, &url, &source);
     } else if (!strstr(value, "://")) {

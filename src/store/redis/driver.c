@@ -11,6 +11,7 @@
 #include <core/error.h>
 #include <core/job.h>
 #include <store/redis/internal.h>
+#include <store/redis/mark.h>
 
 static bool accepts(const char *database) {
     static const char *const starts[] = {"redis://",        "rediss://", "redis+unix://",
@@ -53,6 +54,7 @@ static int open_store(struct bk__store **ret, struct bk__job *job, const char *d
         close_store(&redis->base);
         return rc;
     }
+    bk__redis_mark_heed(redis);
     *ret = &redis->base;
     return 0;
 }

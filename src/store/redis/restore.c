@@ -14,6 +14,7 @@
 #include <core/error.h>
 #include <core/job.h>
 #include <os/clock.h>
+#include <store/redis/mark.h>
 #include <store/redis/rdb.h>
 #include <store/redis/source.h>
 #include <store/redis/watch.h>
@@ -31,6 +32,7 @@ struct restoring {
     struct bk__rdb_facts facts;
     struct bk__redis_source *source;
     struct bk__redis_watch watch;
+    struct bk__redis_mark mark;
 };
 
 /* ---- being a master again ------------------------------------------------------------- */
@@ -333,9 +335,16 @@ static int under_watch(struct restoring *r) {
     if (rc != 0) {
         return rc;
     }
+    rc = bk__redis_mark_set(&r->mark, r->redis, bk__redis_source_host(r->source),
+                            bk__redis_source_port(r->source));
+    if (rc != 0) {
+        bk__redis_watch_done(&r->watch);
+        return rc;
+    }
     rc = feed_and_verify(r);
     why = rc == 0 ? NULL : strdup(bk__error_text());
     freed = set_free(r);
+    bk__redis_mark_end(&r->mark, r->redis, freed);
     if (rc != 0) {
         bk__fail(rc, "%s", why != NULL ? why : "The restore failed.");
         rc = explain(r, rc, freed);
@@ -347,7 +356,7 @@ static int under_watch(struct restoring *r) {
 }
 
 int bk__redis_restore(struct bk__store *store, const char *image_path, char **ret_kept) {
-    struct restoring r = {.redis = (struct bk__redis *)store};
+    struct restoring r = {.redis = (struct bk__redis *)store, .mark = {.lock = -1}};
     int rc = bk__redis_image_walk(r.redis->job, image_path, &r.facts);
 
     (void)ret_kept; /* the old data is in the pre_restore backup alone */

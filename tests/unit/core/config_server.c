@@ -144,6 +144,17 @@ static void test_core_config_server__redis_out_of_its_names(void **state) {
     assert_redis("REDIS_URL", "other:6381", "redis://other:6381");
 }
 
+/* A bot whose only store is Redis names it twice: that makes no set of one server. */
+static void
+test_core_config_server__redis_as_the_database_is_no_second_one(void **state) {
+    (void)state;
+    setenv("REDIS_URL", "redis://cache", 1);
+    setenv("DATABASE_URL", "redis://cache", 1);
+    assert_redis("REDIS_HOST", "cache", "");
+    setenv("DATABASE_URL", "bot.db", 1);
+    assert_redis("REDIS_HOST", "cache", "redis://cache");
+}
+
 static void test_core_config_server__the_password_of_redis_is_not_shown(void **state) {
     (void)state;
     struct bk__config *config = bk__config_new();
@@ -168,6 +179,8 @@ int main(void) {
         cmocka_unit_test_setup(test_core_config_server__the_password_is_not_shown,
                                forget),
         cmocka_unit_test_setup(test_core_config_server__redis_out_of_its_names, forget),
+        cmocka_unit_test_setup(
+            test_core_config_server__redis_as_the_database_is_no_second_one, forget),
         cmocka_unit_test_setup(
             test_core_config_server__the_password_of_redis_is_not_shown, forget),
     };

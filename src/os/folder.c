@@ -279,6 +279,7 @@ int bk__file_lock(const char *path, int wait_ms, const bool *cancel) {
 int bk__file_lock_look(const char *path, char *ret_text, size_t room) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
+    ret_text[0] = '\0';
     if (fd < 0) {
         return errno == ENOENT ? 0 : -errno;
     }

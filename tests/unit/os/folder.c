@@ -288,6 +288,27 @@ static void test_os_folder__lock_needs_its_folder(void **state) {
     assert_int_equal(bk__file_lock(sandbox_path("no/lock"), 1000, NULL), -ENOENT);
 }
 
+static void test_os_folder__a_look_at_a_lock_takes_nothing(void **state) {
+    char text[16] = "before";
+    const char *path = sandbox_path("look.lock");
+
+    (void)state;
+    assert_int_equal(bk__file_lock_look(path, text, sizeof text), 0);
+    assert_string_equal(text, "");
+    assert_false(bk__file_exists(path)); /* nor does it make the file */
+
+    int fd = bk__file_lock(path, 0, NULL);
+    assert_true(fd >= 0);
+    assert_int_equal(bk__file_pwrite(fd, "12345678901234567890", 20, 0), 0);
+    assert_int_equal(bk__file_lock_look(path, text, sizeof text), 1);
+    assert_string_equal(text, "123456789012345");
+    assert_int_equal(bk__file_lock(path, 0, NULL), -EWOULDBLOCK); /* still held */
+    assert_int_equal(bk__file_close(fd), 0);
+    assert_int_equal(bk__file_lock_look(path, text, sizeof text), 0);
+    assert_string_equal(text, "");
+    assert_int_equal(bk__file_lock_look(sandbox_path("no/such"), text, sizeof text), 0);
+}
+
 #define TEST(name)                                                                       \
     cmocka_unit_test_setup_teardown(test_os_folder__##name, sandbox_setup,               \
                                     sandbox_teardown)
@@ -308,6 +329,7 @@ int main(void) {
         TEST(lock_wait_can_be_cancelled),
         TEST(lock_is_never_one_on_a_removed_file),
         TEST(lock_needs_its_folder),
+        TEST(a_look_at_a_lock_takes_nothing),
     };
 
     return cmocka_run_group_tests_name("os/folder", tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #ifndef BK_BACKUP_EXTRACT_H
 #define BK_BACKUP_EXTRACT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct bk__job;
@@ -19,6 +20,12 @@ int bk__extract_new(struct bk__job *job, const char *dir,
    would take for its journal; and path appears whole or not at all. */
 int bk__extract_to(struct bk__job *job, const char *dir,
                    const struct bk__manifest *manifest, const char *path);
+
+/* Several parts of a set into a folder that does not exist: files "database_STAMP.db", ... It appears
+   whole or not at all. */
+int bk__extract_folder(struct bk__job *job, const char *dir,
+                       const struct bk__manifest *const *parts, size_t count,
+                       const char *path);
 
 /* The same for what somebody else puts into the file: fill_it gets it empty, under the name it has until
    it is whole; needed is how many bytes it may take. The file is flushed after it. */

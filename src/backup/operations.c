@@ -171,7 +171,11 @@ static const struct bk__field restore_arguments[] = {
      "live: into the open database; staged: when the bot starts next; auto: live, or as "
      "a whole "
      "file where the database does not open."},
-    {"to", "text", "", "", "A path that does not exist: restore into that file instead."},
+    {"to", "text", "", "",
+     "A path that does not exist: restore into that file instead; a set becomes a folder "
+     "of "
+     "files."},
+    {"store", "text", "", STORES, "Of a set: only this store; without it all of them."},
     {0}};
 
 static const struct bk__field restore_result[] = {
@@ -182,6 +186,10 @@ static const struct bk__field restore_result[] = {
     {"kept", "text", "", "", "Where the files of a damaged database were set aside."},
     {"bytes", "int", "", "", "Size of the restored database."},
     {"note", "text", "", "", "Another tool's backup: what should be known of it."},
+    {"stores", "list", "", "", "Of a set: what was restored, in this order."},
+    {"stores[].store", "text", "", STORES, "Which store."},
+    {"stores[].bytes", "int", "", "", "Size of what it got."},
+    {"stores[].kept", "text?", "", "", "What of its old state was set aside."},
     {"message", "text", "", "", "What happens next, for people."},
     {0}};
 

@@ -1,10 +1,11 @@
 /*
- * backup.restore: a backup into the open database, into the next start, or into another file.
+ * backup.restore: a backup into the open stores, into the next start, or into other files.
  * Not the engine's part: the driver restores and replaces. Nothing begins before the archive
- * is verified. Called as a job; apply.c shares bk__restore_image().
+ * is verified. Called as a job; the stores' side is restore_stores.c, which apply.c shares.
  */
 #include <backup/restore.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,78 +19,8 @@
 #include <backup/catalogue.h>
 #include <backup/extract.h>
 #include <backup/folder.h>
-#include <backup/make.h>
 #include <backup/operations.h>
-#include <backup/prune.h>
 #include <backup/stage.h>
-
-/* ---- the database --------------------------------------------------------------------- */
-
-/* The safety backup of what is there now. Retention spares the backup being restored. */
-static int save_present(struct bk__job *job, const struct bk__folder *folder,
-                        struct bk__store *store, struct bk__restoring *restoring) {
-    struct bk__manifest saved = {0};
-    const struct bk__make request = {
-        .kind = "pre_restore",
-        .compress = bk__config_text(bk__job_config(job), BK__OPT_BACKUP_COMPRESS)};
-    int rc = bk__make_backup(job, folder, store, &request, &saved);
-    if (rc == 0) {
-        memcpy(restoring->pre_restore, saved.name, sizeof saved.name);
-        bk__job_log(job, "info", "Backup created: %s (%.1f MB)", saved.name,
-                    (double)saved.bytes / 1048576);
-        json_object_put(bk__prune_after(job, folder, restoring->name));
-        bk__manifest_clear(&saved);
-    }
-    return rc;
-}
-
-static int replace(struct bk__job *job, struct bk__restoring *restoring) {
-    const char *database = bk__config_text(bk__job_config(job), BK__OPT_DATABASE);
-    const struct bk__store_driver *driver = bk__store_driver_for(database);
-    if (driver == NULL) {
-        return BK_EINVAL;
-    }
-    int rc = driver->replace(job, database, restoring->image, &restoring->kept);
-    restoring->replaced = rc == 0;
-    return rc;
-}
-
-/* Missing or no database. Any other reason (a full disk, a lock) is no reason to replace it. */
-static bool is_beyond_opening(struct bk__job *job, int rc) {
-    const char *database = bk__config_text(bk__job_config(job), BK__OPT_DATABASE);
-    return rc == BK_ECORRUPT || (rc == BK_ENOTFOUND && !bk__file_exists(database));
-}
-
-/* What the driver cannot do in place it can do as a whole file, once nobody has it open. */
-static bool needs_replacing(const struct bk__restoring *restoring, int rc) {
-    return restoring->may_replace && (rc == BK_ECORRUPT || rc == BK_EUNSUPPORTED);
-}
-
-/* A server has no file to be replaced: it is restored while it runs, or not at all. */
-static bool can_replace(struct bk__job *job) {
-    const char *database = bk__config_text(bk__job_config(job), BK__OPT_DATABASE);
-    const struct bk__store_driver *driver = bk__store_driver_for(database);
-    return driver != NULL && driver->replace != NULL;
-}
-
-int bk__restore_image(struct bk__job *job, const struct bk__folder *folder,
-                      struct bk__restoring *restoring) {
-    struct bk__store *store = NULL;
-    restoring->may_replace = restoring->may_replace && can_replace(job);
-    int rc = bk__store_open(&store, job, false);
-    if (rc != 0) {
-        bool replaces = restoring->may_replace && is_beyond_opening(job, rc);
-        return replaces ? replace(job, restoring) : rc;
-    }
-    rc = save_present(job, folder, store, restoring);
-    if (rc == 0) {
-        rc = store->driver->restore(store, restoring->image, &restoring->kept);
-    }
-    bk__store_close(store);
-    return needs_replacing(restoring, rc) ? replace(job, restoring) : rc;
-}
-
-/* ---- the three ways ------------------------------------------------------------------- */
 
 /* One run of the operation. */
 struct run {
@@ -97,47 +28,167 @@ struct run {
     const char *dir; /* of the backups */
     struct bk__folder folder;
     struct bk__manifest *manifest;
+    const struct bk__manifest *sources[BK__STORES]; /* it, or parts of the set it is */
+    size_t count;
     const char *mode;
     bool applied;
-    struct bk__restoring restoring;
+    struct bk__restore restore; /* stores[i] gets sources[i] */
     const char *message;
     struct bk__alien alien; /* where the backup is another tool's */
 };
 
-static int into_database(struct run *run) {
-    struct bk__restoring *restoring = &run->restoring;
-    /* A plain copy of what is encrypted must not lie beside it, whatever the options say now. */
-    int rc = run->manifest->form.encrypted ? bk__folder_hide(run->job, &run->folder) : 0;
-    if (rc != 0) {
-        return rc;
+static const char *name_of(const struct run *run) {
+    return run->alien.name != NULL ? run->alien.name : run->manifest->name;
+}
+
+static bool is_set(const struct run *run) {
+    return run->manifest->part_count > 0 || run->count > 1;
+}
+
+/* ---- which of its stores --------------------------------------------------------------- */
+
+static int no_such_part(const struct run *run, const char *store) {
+    for (size_t i = 0; i < run->manifest->part_count; i++) {
+        const struct bk__manifest *part = &run->manifest->parts[i];
+        if (strcmp(part->part, store) == 0) {
+            return bk__fail(
+                BK_ENOTFOUND,
+                "Backup %s is partial: it has no %s, which could not be saved "
+                "then. Nothing was changed. Use another backup for it.",
+                run->manifest->name, store);
+        }
     }
-    char *image = bk__folder_scratch(&run->folder, run->manifest->name, ".image");
-    if (image == NULL) {
-        return BK_ENOMEM;
+    return bk__fail(
+        BK_ENOTFOUND,
+        "Backup %s holds no store %s. Nothing was changed. See its stores with "
+        "backup.list.",
+        name_of(run), store);
+}
+
+static int choose_parts(struct run *run, const char *store) {
+    run->count = 0;
+    for (size_t i = 0; i < run->manifest->part_count; i++) {
+        const struct bk__manifest *part = &run->manifest->parts[i];
+        bool wanted = store == NULL || strcmp(store, part->part) == 0;
+        if (wanted && part->name[0] != '\0' && run->count < BK__STORES) {
+            run->sources[run->count++] = part;
+        }
     }
-    restoring->name = run->manifest->name;
-    restoring->image = image;
-    restoring->may_replace = strcmp(run->mode, "live") != 0;
-    rc = bk__extract_new(run->job, run->dir, run->manifest, image);
+    return run->count > 0 ? 0 : no_such_part(run, store);
+}
+
+/* Of another tool's backup what it holds of each store. */
+static int choose_images(struct run *run, const char *store) {
+    static const char *const stores[BK__IMAGES] = {
+        [BK__IMAGE_DATABASE] = "database", [BK__IMAGE_REDIS] = "redis"};
+    run->count = 0;
+    for (size_t i = 0; i < BK__IMAGES && run->count < BK__STORES; i++) {
+        const struct bk__manifest *image = &run->alien.examined.images[i];
+        bool wanted = store == NULL || strcmp(store, stores[i]) == 0;
+        if (wanted && image->name[0] != '\0') {
+            run->sources[run->count++] = image;
+        }
+    }
+    return run->count > 0 ? 0 : no_such_part(run, store);
+}
+
+/* What is to be restored, out of the backup that was picked. */
+static int choose_sources(struct run *run) {
+    const char *store = bk__job_text(run->job, "store");
+    if (run->alien.name != NULL) {
+        return choose_images(run, store);
+    }
+    if (run->manifest->part_count > 0) {
+        return choose_parts(run, store);
+    }
+    struct bk__store_site site;
+    run->sources[0] = run->manifest;
+    run->count = 1;
+    if (store == NULL) {
+        return 0;
+    }
+    int rc = bk__restore_site(run->job, run->manifest, &site);
+    return rc != 0 || strcmp(site.name, store) == 0 ? rc : no_such_part(run, store);
+}
+
+/* Where each of them goes; a backup of one kind of store is nothing to another. */
+static int find_sites(struct run *run) {
+    struct bk__restore *restore = &run->restore;
+    restore->name = name_of(run);
+    restore->may_replace = strcmp(run->mode, "live") != 0;
+    for (size_t i = 0; i < run->count; i++) {
+        int rc = bk__restore_site(run->job, run->sources[i], &restore->stores[i].site);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    restore->count = run->count;
+    return 0;
+}
+
+/* ---- the three ways ------------------------------------------------------------------- */
+
+/* Every image is there and verified before the first store is touched. */
+static int extract_all(struct run *run) {
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < run->count; i++) {
+        /* A plain copy of what is encrypted must not lie beside it, whatever the options say. */
+        rc =
+            run->sources[i]->form.encrypted ? bk__folder_hide(run->job, &run->folder) : 0;
+        if (rc == 0) {
+            char **image = &run->restore.stores[i].image;
+            *image = bk__folder_scratch(&run->folder, run->sources[i]->name, ".image");
+            rc = *image == NULL
+                     ? BK_ENOMEM
+                     : bk__extract_new(run->job, run->dir, run->sources[i], *image);
+        }
+    }
+    return rc;
+}
+
+static const char *live_message(const struct bk__restore *done) {
+    bool replaced = false;
+    bool keeps = false;
+    for (size_t i = 0; i < done->count; i++) {
+        replaced = replaced || done->stores[i].replaced;
+        keeps = keeps || done->stores[i].keeps;
+    }
+    return keeps ? "The database is restored. Connections to it were closed; pools open "
+                   "new "
+                   "ones. What was there is kept under another name: drop it when all is "
+                   "well."
+           : replaced
+               ? "The database was replaced by the backup. A bot that is running must be "
+                 "restarted to see it."
+           : done->count > 1
+               ? "The stores are restored, one after the other. Open connections see the "
+                 "restored data from their next statement on; no restart is needed."
+               : "The database is restored. Open connections see the restored rows from "
+                 "their next statement on; no restart is needed.";
+}
+
+static int into_stores(struct run *run) {
+    int rc = extract_all(run);
     if (rc == 0) {
-        rc = bk__restore_image(run->job, &run->folder, restoring);
+        rc = bk__restore_stores(run->job, &run->folder, &run->restore);
     }
-    bk__folder_drop(image);
-    free(image);
-    restoring->image = NULL;
+    for (size_t i = 0; i < run->count; i++) {
+        bk__folder_drop(run->restore.stores[i].image);
+    }
     run->mode = "live";
     run->applied = true;
-    run->message =
-        restoring->replaced
-            ? "The database was replaced by the backup. A bot that is running must be "
-              "restarted to see it."
-            : "The database is restored. Open connections see the restored rows from "
-              "their next statement on; no restart is needed.";
+    run->message = live_message(&run->restore);
     return rc;
 }
 
 static int into_next_start(struct run *run) {
-    int rc = bk__stage_make(run->job, run->dir, run->manifest);
+    struct bk__stage stage = {.count = run->count};
+    snprintf(stage.name, sizeof stage.name, "%s", name_of(run));
+    for (size_t i = 0; i < run->count; i++) {
+        snprintf(stage.stores[i].store, sizeof stage.stores[i].store, "%s",
+                 run->restore.stores[i].site.name);
+    }
+    int rc = bk__stage_make(run->job, run->dir, &stage, run->sources);
     run->mode = "staged";
     run->message =
         "The restore is prepared and verified. It is applied when the bot starts next; "
@@ -145,53 +196,70 @@ static int into_next_start(struct run *run) {
     return rc;
 }
 
+/* One store becomes a file, a set a folder of files; of a set, one store alone a file too. */
 static int into_path(struct run *run, const char *to) {
+    bool folder =
+        run->manifest->part_count > 0 && bk__job_text(run->job, "store") == NULL;
     char *path = bk__file_absolute(to);
     int rc = path == NULL ? bk__fail_memory()
-                          : bk__extract_to(run->job, run->dir, run->manifest, path);
+             : folder
+                 ? bk__extract_folder(run->job, run->dir, run->sources, run->count, path)
+                 : bk__extract_to(run->job, run->dir, run->sources[0], path);
     free(path);
     run->mode = "path";
     run->applied = true;
     run->message =
-        "The backup was restored into another file; the bot's database was not "
-        "touched.";
+        folder
+            ? "The stores of the backup were restored into files of their own; the bot's "
+              "stores were not touched."
+            : "The backup was restored into another file; the bot's database was not "
+              "touched.";
     return rc;
+}
+
+/* The option that names the store, or (into a path, of another tool's) what kind it is. */
+static const char *store_of(const struct run *run, size_t i) {
+    const char *site = run->restore.stores[i].site.name;
+    const struct bk__manifest *source = run->sources[i];
+    return source->part[0] != '\0' ? source->part : site != NULL ? site : source->store;
+}
+
+/* Of a set: what became of each store. */
+static bool add_stores(const struct run *run, struct json_object *result) {
+    struct json_object *list = bk__json_list();
+    bool ok = list != NULL;
+    for (size_t i = 0; ok && i < run->count; i++) {
+        struct json_object *entry = bk__json_object();
+        ok = entry != NULL && bk__json_add_text(entry, "store", store_of(run, i)) &&
+             bk__json_add_int(entry, "bytes", run->sources[i]->database_bytes) &&
+             bk__json_add_text(entry, "kept", run->restore.stores[i].kept);
+        ok = bk__json_append(list, entry) && ok;
+    }
+    return bk__json_put(result, "stores", list) && ok;
 }
 
 static int fill_result(struct run *run) {
     struct json_object *result = bk__job_result(run->job);
-    const struct bk__restoring *done = &run->restoring;
+    const struct bk__restore *done = &run->restore;
+    const char *kept = NULL;
+    int64_t bytes = 0;
+    for (size_t i = 0; i < run->count; i++) {
+        kept = kept != NULL ? kept : done->stores[i].kept;
+        bytes += run->sources[i]->database_bytes;
+    }
     bool ok =
-        bk__json_add_text(result, "name",
-                          run->alien.name != NULL ? run->alien.name
-                                                  : run->manifest->name) &&
+        bk__json_add_text(result, "name", name_of(run)) &&
         (run->alien.examined.note == NULL ||
          bk__json_add_text(result, "note", run->alien.examined.note)) &&
         bk__json_add_text(result, "mode", run->mode) &&
         bk__json_add_bool(result, "applied", run->applied) &&
         bk__json_add_text(result, "pre_restore",
                           done->pre_restore[0] != '\0' ? done->pre_restore : NULL) &&
-        (done->kept == NULL || bk__json_add_text(result, "kept", done->kept)) &&
-        bk__json_add_int(result, "bytes", run->manifest->database_bytes) &&
+        (kept == NULL || bk__json_add_text(result, "kept", kept)) &&
+        bk__json_add_int(result, "bytes", bytes) &&
+        (!is_set(run) || add_stores(run, result)) &&
         bk__json_add_text(result, "message", run->message);
     return ok ? 0 : bk__fail_memory();
-}
-
-/* A backup of one kind of store is nothing to another. */
-static int check_store(struct run *run) {
-    const char *database = bk__config_text(bk__job_config(run->job), BK__OPT_DATABASE);
-    const struct bk__store_driver *driver = bk__store_driver_for(database);
-    if (driver == NULL) {
-        return BK_EINVAL;
-    }
-    if (strcmp(driver->name, run->manifest->store) != 0) {
-        return bk__fail(BK_EUNSUPPORTED,
-                        "Backup %s holds a %s database, and the option database "
-                        "names a %s one. Nothing was changed. Restore it to a "
-                        "path instead (\"to\").",
-                        run->manifest->name, run->manifest->store, driver->name);
-    }
-    return 0;
 }
 
 static bool is_staged(const struct run *run) {
@@ -213,12 +281,15 @@ static int in_folder(struct run *run, struct bk__catalogue *catalogue, const cha
     }
     rc = run->alien.name != NULL ? 0 : pick_again(run, catalogue, name);
     if (rc == 0) {
-        rc = check_store(run);
+        rc = choose_sources(run);
+    }
+    if (rc == 0) {
+        rc = find_sites(run);
     }
     if (rc != 0) {
         return rc;
     }
-    return is_staged(run) ? into_next_start(run) : into_database(run);
+    return is_staged(run) ? into_next_start(run) : into_stores(run);
 }
 
 /* The lock of staging comes before the folder's, here as in apply.c. */
@@ -279,6 +350,9 @@ int bk__backup_restore(struct bk__job *job) {
     if (rc == 0) {
         rc = pick(&run, &catalogue, name);
     }
+    if (rc == 0 && to != NULL) {
+        rc = choose_sources(&run);
+    }
     if (rc == 0) {
         rc = to != NULL ? into_path(&run, to) : under_lock(&run, &catalogue, name);
     }
@@ -286,7 +360,7 @@ int bk__backup_restore(struct bk__job *job) {
         rc = fill_result(&run);
     }
     bk__alien_close(&run.alien);
-    free(run.restoring.kept);
+    bk__restore_clear(&run.restore);
     bk__catalogue_free(&catalogue);
     return rc;
 }

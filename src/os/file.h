@@ -51,6 +51,8 @@ char *bk__file_dir(const char *path); /* the folder part, "." where there is non
 /* An exclusive lock on a file of ours (flock; the kernel drops it when the holder dies).
    wait_ms: how long to poll for it. A descriptor to close, or -EWOULDBLOCK. */
 int bk__file_lock(const char *path, int wait_ms, const bool *cancel);
+int bk__file_lock_dir(
+    const char *path); /* the same on a folder that exists, without waiting */
 
 /* Whether somebody holds that lock: 1 and what is written in the file, 0, or -errno. */
 int bk__file_lock_look(const char *path, char *ret_text, size_t room);

@@ -291,3 +291,17 @@ int bk__file_lock_look(const char *path, char *ret_text, size_t room) {
     close(fd);
     return size < 0 ? (int)size : held;
 }
+
+int bk__file_lock_dir(const char *path) {
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), error;
+
+    if (fd < 0) {
+        return -errno;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        return fd;
+    }
+    error = -errno;
+    close(fd);
+    return error;
+}

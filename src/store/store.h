@@ -54,8 +54,10 @@ struct bk__portion {
 };
 
 struct bk__store_driver {
-    const char *name;                      /* "sqlite" */
-    const char *content;                   /* what its images are called: "db" */
+    const char *name;    /* "sqlite" */
+    const char *content; /* what its images are called: "db" */
+    /* restore keeps what was there, whole and under another name: no backup is made before it. */
+    bool keeps;
     bool (*accepts)(const char *database); /* is this option value mine? */
     /* Opens the store read-write, never creating it: BK_ENOTFOUND (missing), BK_ECORRUPT (not a
        database, zero bytes), BK_EDENIED, BK_EINVAL (a folder). create: an empty one may be made
@@ -81,6 +83,9 @@ struct bk__store_driver {
        it. A store that keeps what was there under another name says so in *ret_kept (the caller
        frees; NULL: nothing is kept). BK_EBUSY, BK_EUNSUPPORTED (page size differs under WAL, ...). */
     int (*restore)(struct bk__store *store, const char *image_path, char **ret_kept);
+    /* Whether restore() would be refused: 0 or its error. Touches nothing, so that of several stores
+       none is restored before all can be. NULL: only restore() itself finds out. */
+    int (*ready)(struct bk__store *store, const char *image_path);
 
     /* Transactions for migrations. begin takes the write lock (waits busy.wait, cancellable) with
        foreign keys off; commit looks whether more of them are broken than before. After a commit

@@ -73,13 +73,16 @@ class Box:
 
     def tags(self):
         """What each store says; a store that says two things at once is Wrong."""
+        script = ("local tags = {} for _, k in ipairs(redis.call('keys', '*')) do tags[redis.call('get', k)] = 1 end "
+                  "local out = {} for tag in pairs(tags) do out[#out + 1] = tag end return table.concat(out, ',')")
+        return self.database_tag(), self.redis.cli('EVAL', script, 0)
+
+    def database_tag(self):
         db = sqlite3.connect(self.database)
         found = [row[0] for row in db.execute('SELECT DISTINCT tag FROM facts')]
         db.close()
         need(len(found) == 1, 'the database says %r' % found)
-        script = ("local tags = {} for _, k in ipairs(redis.call('keys', '*')) do tags[redis.call('get', k)] = 1 end "
-                  "local out = {} for tag in pairs(tags) do out[#out + 1] = tag end return table.concat(out, ',')")
-        return found[0], self.redis.cli('EVAL', script, 0)
+        return found[0]
 
     # ---- the program ----
 
@@ -106,6 +109,18 @@ class Box:
         for text in says:
             need(text in said, '%r is not in: %s' % (text, said))
         return said
+
+    def start_bot(self):
+        """A start of the bot and its end, which applies what is staged."""
+        script = ('import sys, json, botkeep\n'
+                  'options = json.loads(sys.argv[1])\n'
+                  'with botkeep.Keeper(**options):\n'
+                  '    pass\n')
+        options = {name.replace('-', '_'): value for name, value in self.options.items()}
+        options.update(backup_every='0', backup_on_shutdown='false', health_enabled='false')
+        subprocess.run([sys.executable, '-c', script, json.dumps(options)], check=True, cwd=self.folder, timeout=120,
+                       env=dict(os.environ, PYTHONPATH=str(ROOT / 'bindings/python'),
+                                BOTKEEP_LIBRARY=str((BUILD / 'libbotkeep.so.0').resolve())))
 
     # ---- what is there ----
 

@@ -402,8 +402,23 @@ export interface BackupRestoreArgs {
      * whole file where the database does not open.
      */
     mode?: "auto" | "live" | "staged";
-    /** A path that does not exist: restore into that file instead. */
+    /**
+     * A path that does not exist: restore into that file instead; a set becomes a folder
+     * of files.
+     */
     to?: string;
+    /** Of a set: only this store; without it all of them. */
+    store?: "database" | "redis";
+}
+
+/** Of a set: what was restored, in this order. */
+export interface BackupRestoreResultStores {
+    /** Which store. */
+    store: "database" | "redis";
+    /** Size of what it got. */
+    bytes: number;
+    /** What of its old state was set aside. */
+    kept: string | null;
 }
 
 /** What backup.restore answers. */
@@ -422,6 +437,8 @@ export interface BackupRestoreResult {
     bytes: number;
     /** Another tool's backup: what should be known of it. */
     note: string;
+    /** Of a set: what was restored, in this order. */
+    stores: BackupRestoreResultStores[];
     /** What happens next, for people. */
     message: string;
 }

@@ -208,6 +208,14 @@ class BackupRehearseResult(TypedDict):
     ms: int
 
 
+class BackupRestoreResultStores(TypedDict):
+    """Of a set: what was restored, in this order."""
+
+    store: Literal["database", "redis"]
+    bytes: int
+    kept: Optional[str]
+
+
 class BackupRestoreResult(TypedDict):
     """What backup.restore answers."""
 
@@ -218,6 +226,7 @@ class BackupRestoreResult(TypedDict):
     kept: str
     bytes: int
     note: str
+    stores: List[BackupRestoreResultStores]
     message: str
 
 
@@ -657,14 +666,21 @@ class Backup(Namespace):
         name: Optional[str] = None,
         mode: Optional[Literal["auto", "live", "staged"]] = None,
         to: Optional[str] = None,
+        store: Optional[Literal["database", "redis"]] = None,
     ) -> Job[BackupRestoreResult]:
         """Restores a backup, after verifying it and saving what is there now.
 
         name: Which one; without it the newest verified one.
         mode: live: into the open database; staged: when the bot starts next; auto: live, or as a whole file where the database does not open.
-        to: A path that does not exist: restore into that file instead.
+        to: A path that does not exist: restore into that file instead; a set becomes a folder of files.
+        store: Of a set: only this store; without it all of them.
         """
-        return self._run("backup.restore", {"name": name, "mode": mode, "to": to})
+        return self._run("backup.restore", {
+            "name": name,
+            "mode": mode,
+            "to": to,
+            "store": store,
+        })
 
     def prune(
         self,

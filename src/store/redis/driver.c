@@ -109,6 +109,7 @@ const struct bk__store_driver bk__redis_driver = {
     .probe = bk__redis_probe,
     .snapshot = bk__redis_snapshot,
     .restore = bk__redis_restore,
+    .ready = bk__redis_ready,
     .begin = begin,
     .commit = begin,
     .rollback = rollback,

@@ -100,6 +100,7 @@ int bk__redis_prove(struct bk__job *job, const char *image_path,
                     struct json_object *ret_report);
 
 int bk__redis_restore(struct bk__store *store, const char *image_path, char **ret_kept);
+int bk__redis_ready(struct bk__store *store, const char *image_path);
 
 /* ---- check.c -------------------------------------------------------------------------- */
 

@@ -378,3 +378,16 @@ int bk__redis_restore(struct bk__store *store, const char *image_path, char **re
     bk__rdb_facts_free(&r.facts);
     return rc;
 }
+
+int bk__redis_ready(struct bk__store *store, const char *image_path) {
+    struct bk__redis *redis = (struct bk__redis *)store;
+    struct bk__rdb_facts facts = {0};
+    int rc = bk__redis_image_walk(redis->job, image_path, &facts);
+
+    if (rc != 0) {
+        return rc;
+    }
+    rc = bk__redis_check(redis, &facts);
+    bk__rdb_facts_free(&facts);
+    return rc;
+}

@@ -137,6 +137,54 @@ static bool wants_startup_backup(const struct bk__config *config) {
            (bk__config_on_server(config) || bk__file_exists(database));
 }
 
+/* Whether there is no database that could be opened. What a lock or a full disk hides is there. */
+static bool is_lost(struct bk__keeper *k) {
+    int code = bk__keeper_call(k, "store.probe", NULL, -1, NULL);
+    return code == BK_ENOTFOUND || code == BK_ECORRUPT;
+}
+
+/* The newest one was damaged since it was verified: all are read, so that the next try takes one that
+   is whole. */
+static void mark_damaged(struct bk__keeper *k) {
+    struct json_object *args = bk__json_object();
+    if (args && bk__json_add_bool(args, "all", true)) {
+        bk__keeper_call(k, "backup.verify", args, -1, NULL);
+    } else {
+        json_object_put(args);
+    }
+}
+
+/* Restores the newest verified backup over nothing. A bot that never had one starts as it always
+   did; one whose backup cannot be restored must not begin with an empty database. */
+static int rescue(struct bk__keeper *k) {
+    struct json_object *result = NULL;
+    if (!is_lost(k)) {
+        return 0;
+    }
+    int code = bk__keeper_call(k, "backup.restore", NULL, -1, &result);
+    if (code == BK_ECORRUPT) {
+        mark_damaged(k);
+        code = bk__keeper_call(k, "backup.restore", NULL, -1, &result);
+    }
+    if (code == 0) {
+        bk__keeper_log(k, "warning",
+                       "The database was missing or no database; backup %s was restored. "
+                       "What was there is kept as %s.",
+                       bk__json_text(result, "name", "?"),
+                       bk__json_text(result, "kept", "nothing"));
+    } else if (code == BK_ENOTFOUND) {
+        bk__keeper_log(k, "info", "There is no database and no backup of one.");
+        code = 0;
+    }
+    json_object_put(result);
+    return code;
+}
+
+static bool wants_rescue(const struct bk__config *config) {
+    return bk__config_bool(config, BK__OPT_BACKUP_RESCUE) &&
+           bk__config_text(config, BK__OPT_DATABASE)[0] && !bk__config_on_server(config);
+}
+
 /* What has to be done before the host opens its database. */
 static int first_work(struct bk__keeper *k) {
     const struct bk__config *config = bk__keeper_config(k);
@@ -151,6 +199,9 @@ static int first_work(struct bk__keeper *k) {
     }
     if (code == 0 && is_staged(config)) {
         code = bk__keeper_call(k, "backup.apply", NULL, -1, NULL);
+    }
+    if (code == 0 && wants_rescue(config)) {
+        code = rescue(k);
     }
     if (code == 0 && wants_startup_backup(config)) {
         startup_backup(k);

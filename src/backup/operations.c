@@ -232,6 +232,7 @@ static const struct bk__field status_result[] = {
     {"total", "int", "", "", "How many there are."},
     {"total_bytes", "int", "", "", "Their size together."},
     {"newest", "object?", "", "", "The newest one, as in backup.list."},
+    {"oldest", "object?", "", "", "The oldest one."},
     {"last_success_at", "text?", "", "", "When a backup was last made."},
     {"last_verified_at", "text?", "", "",
      "Until when the data is known to be in a backup that was read back whole."},

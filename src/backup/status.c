@@ -204,6 +204,18 @@ static bool add_settings(struct bk__job *job, struct json_object *result) {
                              bk__keeper_isolation(bk__job_keeper(job)));
 }
 
+static bool add_oldest(struct json_object *result,
+                       const struct bk__catalogue *catalogue) {
+    struct json_object *oldest = NULL;
+    if (catalogue->count > 0) {
+        oldest = bk__manifest_show(&catalogue->items[catalogue->count - 1], true);
+        if (oldest == NULL) {
+            return false;
+        }
+    }
+    return bk__json_put(result, "oldest", oldest);
+}
+
 static bool add_catalogue(struct bk__job *job, struct json_object *result,
                           const struct bk__catalogue *catalogue) {
     const struct bk__config *config = bk__job_config(job);
@@ -213,7 +225,7 @@ static bool add_catalogue(struct bk__job *job, struct json_object *result,
     struct json_object *newest =
         catalogue->count > 0 ? bk__manifest_show(&catalogue->items[0], true) : NULL;
     return (newest != NULL || catalogue->count == 0) &&
-           bk__json_put(result, "newest", newest) &&
+           bk__json_put(result, "newest", newest) && add_oldest(result, catalogue) &&
            bk__json_add_int(result, "total", (int64_t)catalogue->count) &&
            bk__json_add_int(result, "total_bytes", total_bytes(catalogue)) &&
            add_stamp(result, "next_due_at", planned,

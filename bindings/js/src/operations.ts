@@ -80,6 +80,11 @@ export interface Options {
      * Where there is more than one store: a set is a folder of archives, or one .tar.gz.
      */
     backup_set?: "folder" | "tar";
+    /**
+     * Whether bk_open() restores the newest verified backup when the database is missing,
+     * empty or no database; what was there is set aside.
+     */
+    backup_rescue?: boolean;
     /** Whether bk_shutdown() makes a last backup. */
     backup_on_shutdown?: boolean;
     /** How long to wait for another process that holds the folder. */
@@ -532,6 +537,8 @@ export interface BackupStatusResult {
     total_bytes: number;
     /** The newest one, as in backup.list. */
     newest: Record<string, unknown> | null;
+    /** The oldest one. */
+    oldest: Record<string, unknown> | null;
     /** When a backup was last made. */
     last_success_at: string | null;
     /** Until when the data is known to be in a backup that was read back whole. */

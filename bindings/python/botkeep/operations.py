@@ -50,6 +50,7 @@ class Options(TypedDict, total=False):
     backup_key_file: Union[str, "os.PathLike[str]"]
     backup_recipient: str
     backup_set: Literal["folder", "tar"]
+    backup_rescue: bool
     backup_on_shutdown: bool
     backup_lock_wait: int
     snapshot_limit: int
@@ -281,6 +282,7 @@ class BackupStatusResult(TypedDict):
     total: int
     total_bytes: int
     newest: Optional[Dict[str, Any]]
+    oldest: Optional[Dict[str, Any]]
     last_success_at: Optional[str]
     last_verified_at: Optional[str]
     last_failure: Optional[Dict[str, Any]]

@@ -53,6 +53,7 @@ def wheel():
             version(), (package.parent / 'README.md').read_text('utf-8'))).encode()
     files[info + 'WHEEL'] = ('Wheel-Version: 1.0\nGenerator: botkeep\nRoot-Is-Purelib: false\n'
                              'Tag: %s\n' % tag).encode()
+    files[info + 'entry_points.txt'] = b'[console_scripts]\nbotkeep = botkeep.__main__:main\n'
     files[info + 'RECORD'] = ''.join(record(files) + [info + 'RECORD,,\n']).encode()
     target = OUT / ('botkeep-%s-%s.whl' % (version(), tag))
     # The bits of a regular file: pip takes an executable's mode from such alone.

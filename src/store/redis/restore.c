@@ -21,9 +21,10 @@
 
 #define CALL_MS 30000 /* for the server to come to us */
 #define STEP_MS 50
-#define ASK_MS 100     /* between two looks at a server that loads */
-#define DOWN_MS 10000  /* neither loading nor following us: it gave up */
-#define AGAIN_MS 60000 /* for a connection to be had again */
+#define ASK_MS 100    /* between two looks at a server that loads */
+#define DOWN_MS 10000 /* neither loading nor following us: it gave up */
+#define AGAIN_MS                                                                         \
+    20000 /* for a connection to be had again; then the watch goes on alone */
 #define REWRITE_MS 600000
 #define DOING "cannot be restored"
 
@@ -48,6 +49,20 @@ static int reach_again(struct restoring *r) {
         bk__clock_sleep(ASK_MS);
         rc = bk__redis_link_again(&r->redis->link);
     }
+    return rc;
+}
+
+/* INFO, over another connection where that one is cut. */
+static int ask_info(struct restoring *r, const char *section, char **ret) {
+    int64_t until = bk__clock_mono() + AGAIN_MS;
+    int rc;
+
+    do {
+        rc = reach_again(r);
+        if (rc == 0) {
+            rc = bk__redis_info(&r->redis->link, section, ret);
+        }
+    } while (rc == BK_EIO && bk__clock_mono() < until);
     return rc;
 }
 
@@ -186,10 +201,7 @@ static int wait_until_loaded(struct restoring *r) {
         char *info = NULL;
 
         bk__redis_watch_beat(&r->watch);
-        rc = reach_again(r);
-        if (rc == 0) {
-            rc = bk__redis_info(&r->redis->link, "everything", &info);
-        }
+        rc = ask_info(r, "everything", &info);
         if (rc == 0) {
             look = look_at(info);
             free(info);
@@ -242,7 +254,7 @@ static int verify(struct restoring *r) {
     if (!r->facts.counted) {
         return 0;
     }
-    rc = bk__redis_info(&r->redis->link, "keyspace", &info);
+    rc = ask_info(r, "keyspace", &info);
     if (rc != 0) {
         return rc;
     }
@@ -271,7 +283,7 @@ static void wait_for_rewrite(struct restoring *r) {
     while (busy && bk__clock_mono() < until && bk__job_check(r->redis->job) == 0) {
         char *info = NULL;
 
-        if (bk__redis_info(&r->redis->link, "persistence", &info) != 0) {
+        if (ask_info(r, "persistence", &info) != 0) {
             break;
         }
         busy = bk__redis_info_int(info, "aof_enabled") == 1 &&

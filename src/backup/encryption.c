@@ -169,6 +169,17 @@ static int open_with(struct bk__key_ring *ring, const struct bk__config *config,
     return 0;
 }
 
+bool bk__encryption_reads(struct bk__job *job, const char *key_id) {
+    const char *path = key_file(bk__job_config(job));
+    struct bk__key_ring *ring = path[0] == '\0' ? NULL : bk__key_ring_new();
+    if (ring == NULL) {
+        return path[0] != '\0';
+    }
+    bool reads = bk__key_load(path, ring) != 0 || bk__key_find(ring, key_id) != NULL;
+    bk__key_ring_free(ring);
+    return reads;
+}
+
 int bk__encryption_open(struct bk__job *job, const char *what,
                         const unsigned char header[BK__SEAL_HEADER],
                         struct bk__seal *ret) {

@@ -26,6 +26,10 @@ int bk__encryption_open(struct bk__job *job, const char *what,
                         const unsigned char header[BK__SEAL_HEADER],
                         struct bk__seal *ret);
 
+/* Is the key of that id here, with its secret half? A key file that cannot be read counts as one:
+   whoever then opens an archive is told what is wrong with it. */
+bool bk__encryption_reads(struct bk__job *job, const char *key_id);
+
 /* Is the file, which may not exist yet, somewhere below the folder? Links are followed; a folder
    that does not exist holds nothing. */
 bool bk__encryption_inside(const char *file, const char *folder);

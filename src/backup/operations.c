@@ -161,6 +161,8 @@ static const struct bk__field rehearse_arguments[] = {
 static const struct bk__field rehearse_result[] = {
     {"name", "text", "", "", "The backup that was restored and thrown away."},
     {"bytes", "int", "", "", "Size of the restored database."},
+    {"depth", "text", "", "full|sealed",
+     "sealed: it is encrypted and its key is not here, so it was only verified."},
     {"tables", "object", "", "", "Rows of each table, as its manifest says."},
     {"ms", "int", "", "", "How long it took."},
     {0}};
@@ -242,7 +244,7 @@ static const struct bk__field status_result[] = {
      "When it was last seen that nothing had changed since the newest backup."},
     {"unchanged_since", "text?", "", "", "Since when, as that check found."},
     {"rehearsal", "object?", "", "",
-     "How the last rehearsal of a restore went: at, name, ok, ms, error."},
+     "How the last rehearsal of a restore went: at, name, ok, depth, ms, error."},
     {"metrics", "object", "", "",
      "The numbers for a monitoring system, as in the event metrics."},
     {"next_due_at", "text?", "", "", "When the next one of its own is due."},

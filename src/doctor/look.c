@@ -134,8 +134,11 @@ static int judge_rehearsal(struct bk__job *job, struct bk__findings *findings,
                         "The last rehearsal of a restore is %lld days old.",
                         (long long)(age / DAY_MS));
     }
+    bool shut = strcmp(bk__json_text(rehearsal, "depth", "full"), "sealed") == 0;
     return bk__find(findings, (struct bk__advice){"rehearsal", BK__OK, ""},
-                    "Backup %s was restored and checked.",
+                    shut ? "Backup %s is what was made; only who has the secret key can "
+                           "rehearse a restore of it."
+                         : "Backup %s was restored and checked.",
                     bk__json_text(rehearsal, "name", ""));
 }
 

@@ -137,6 +137,30 @@ static void test_backup_encryption__two_of_one_state_share_no_bytes(void **state
     assert_true(box_count(command) > 8000);
 }
 
+/* Nobody but who has the secret key can rehearse: that is said, and is no failure. */
+static void assert_rehearses(const char *depth) {
+    box_call("backup.rehearse", NULL);
+    box_assert_text("result.depth", depth);
+    box_call("backup.status", NULL);
+    box_assert_number("result.rehearsal.ok", 1);
+    box_assert_text("result.rehearsal.depth", depth);
+}
+
+static void test_backup_encryption__a_rehearsal_says_how_deep_it_went(void **state) {
+    (void)state;
+    with_recipient(ROWS_BIG);
+    box_create(NULL);
+    assert_rehearses("sealed");
+    box_helper();
+    box_new();
+    box_set("guest.isolation", "process");
+    box_set("backup.recipient", box_public);
+    box_open();
+    assert_rehearses("sealed");
+    open_with("secret", NULL);
+    assert_rehearses("full");
+}
+
 /* ---- plain copies meanwhile ----------------------------------------------------------------- */
 
 static int watch_backups(void) {
@@ -394,6 +418,7 @@ int main(void) {
         TEST(a_staged_restore_is_applied),
         TEST(the_helper_process_does_it_too),
         TEST(two_of_one_state_share_no_bytes),
+        TEST(a_rehearsal_says_how_deep_it_went),
         TEST(no_plain_file_is_ever_in_the_folder),
         TEST(leftovers_in_the_state_folder_are_collected),
         TEST(a_key_file_others_read_is_refused),

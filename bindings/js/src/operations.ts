@@ -393,6 +393,8 @@ export interface BackupRehearseResult {
     name: string;
     /** Size of the restored database. */
     bytes: number;
+    /** sealed: it is encrypted and its key is not here, so it was only verified. */
+    depth: "full" | "sealed";
     /** Rows of each table, as its manifest says. */
     tables: Record<string, unknown>;
     /** How long it took. */
@@ -549,7 +551,7 @@ export interface BackupStatusResult {
     last_checked_at: string | null;
     /** Since when, as that check found. */
     unchanged_since: string | null;
-    /** How the last rehearsal of a restore went: at, name, ok, ms, error. */
+    /** How the last rehearsal of a restore went: at, name, ok, depth, ms, error. */
     rehearsal: Record<string, unknown> | null;
     /** The numbers for a monitoring system, as in the event metrics. */
     metrics: Record<string, unknown>;

@@ -205,6 +205,7 @@ class BackupRehearseResult(TypedDict):
 
     name: str
     bytes: int
+    depth: Literal["full", "sealed"]
     tables: Dict[str, Any]
     ms: int
 

@@ -323,8 +323,10 @@ static int pick(struct run *run, struct bk__catalogue *catalogue, const char *na
     if (run->manifest->name[0] == '\0') {
         run->manifest = &run->alien.examined.images[BK__IMAGE_REDIS];
     }
+    const char *store = bk__job_text(run->job, "store");
+    bool another = store != NULL && strcmp(store, "database") != 0;
     bool to_path = bk__job_text(run->job, "to") != NULL;
-    return run->alien.examined.by_hand == NULL || to_path
+    return run->alien.examined.by_hand == NULL || to_path || another
                ? 0
                : bk__fail(BK_EUNSUPPORTED,
                           "Backup %s is whole, but is not restored by botkeep. Nothing "

@@ -157,6 +157,25 @@ def a_dump_of_redis_is_proven_by_its_sum():
         box.refused('BK_ECORRUPT', 'cut.rdb is torn', 'backup', 'verify', 'cut.rdb')
 
 
+def redis_comes_back_from_a_dump_and_out_of_a_set():
+    with Bot() as bot:
+        box = Box(redis=bot.redis.url())
+        dump = os.path.join(box.backups, 'dump.rdb')
+        subprocess.run(['redis-cli', '-p', str(bot.redis.port), '--rdb', dump], check=True, capture_output=True)
+        packed = tools.area51(bot.postgres, 'bot', bot.redis, box.backups, WHEN)
+        for path, more in ((dump, ()), (packed, ('--store', 'redis'))):
+            bot.redis.cli('SET', 'key:7', 'changed')
+            bot.redis.cli('SET', 'new', 'since')
+            done = box.good('backup', 'restore', box.name(path), *more)
+            must(done['applied'] and bot.redis.cli('GET', 'key:7') == 'value 7', done)
+            must(bot.redis.cli('DBSIZE') == '50' and bot.redis.info('role') == 'master', bot.redis.cli('DBSIZE'))
+            must(box.must_be_sound(box.database) == 200, 'the database was not touched')
+        box.refused('BK_EUNSUPPORTED', 'psql', 'backup', 'restore', box.name(packed))
+        other = Box()
+        shutil.copy(dump, other.backups)
+        other.refused('BK_EUNSUPPORTED', 'redis', 'backup', 'restore', 'dump.rdb')
+
+
 FACTS = [dumps_of_postgres_are_walked_to_their_end, plain_sql_of_postgres_is_told_how_to_be_loaded,
          sets_are_judged_member_by_member, a_tar_reaches_nothing_outside_the_scratch_folder,
-         a_dump_of_redis_is_proven_by_its_sum]
+         a_dump_of_redis_is_proven_by_its_sum, redis_comes_back_from_a_dump_and_out_of_a_set]

@@ -269,15 +269,22 @@ static int changed(const struct bk__archive_facts *found,
                     name, placed ? "between" : "somewhere between", from, to);
 }
 
+/* What is inside: the image, or changes to one, which the chain's reader looks into. */
+static int64_t held_bytes(const struct bk__manifest *manifest) {
+    return manifest->payload_bytes > 0 ? manifest->payload_bytes
+                                       : manifest->database_bytes;
+}
+
 static int compare(const struct bk__archive_facts *found,
                    const struct bk__manifest *manifest, const char *name) {
     const char *what = NULL;
     if (found->bytes != manifest->bytes ||
-        (!found->shut && found->database_bytes != manifest->database_bytes)) {
+        (!found->shut && found->database_bytes != held_bytes(manifest))) {
         what = "it has another size than its manifest says";
     } else if (strcmp(found->archive_sha256, manifest->archive_sha256) != 0) {
         return changed(found, manifest, name);
-    } else if (!found->shut && strcmp(found->sha256, manifest->sha256) != 0) {
+    } else if (!found->shut && manifest->payload_bytes == 0 &&
+               strcmp(found->sha256, manifest->sha256) != 0) {
         what = "the SHA-256 of the database inside is not the one in its manifest";
     }
     if (what == NULL) {
@@ -293,7 +300,7 @@ int bk__archive_check(struct bk__job *job, const char *path,
                       const struct bk__manifest *manifest, struct bk__archive_sink sink) {
     struct bk__archive_facts found = {0};
     sink.what = sink.what != NULL ? sink.what : manifest->name;
-    sink.database_bytes = manifest->database_bytes;
+    sink.database_bytes = held_bytes(manifest);
     sink.ours = manifest->places.bytes > 0;
     sink.key_id = manifest->form.encrypted ? manifest->key_id : NULL;
     int rc = bk__archive_read(job, path, &manifest->form, &sink, &found);

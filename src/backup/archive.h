@@ -6,6 +6,7 @@
 #define BK_BACKUP_ARCHIVE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <base/hash.h>

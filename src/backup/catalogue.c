@@ -16,6 +16,7 @@
 #include <base/text.h>
 #include <core/error.h>
 #include <os/file.h>
+#include <backup/chain.h>
 
 #define SUFFIX ".json"
 #define INSIDE "/manifest.json" /* of a set that is a folder */
@@ -96,12 +97,20 @@ static int grow(void **list, size_t count, size_t element) {
     return 0;
 }
 
-static int add_broken(struct bk__catalogue *to, const char *name, const char *why) {
+int bk__catalogue_broken(struct bk__catalogue *to, const char *name, const char *why) {
     int rc = grow((void **)&to->broken, to->broken_count, sizeof *to->broken);
     if (rc == 0) {
         struct bk__broken *broken = &to->broken[to->broken_count++];
         snprintf(broken->name, sizeof broken->name, "%s", name);
         snprintf(broken->why, sizeof broken->why, "%s", why);
+    }
+    return rc;
+}
+
+int bk__catalogue_leftover(struct bk__catalogue *to, const char *name) {
+    int rc = grow((void **)&to->leftovers, to->leftover_count, sizeof *to->leftovers);
+    if (rc == 0) {
+        snprintf(to->leftovers[to->leftover_count++], BK__NAME_SIZE, "%s", name);
     }
     return rc;
 }
@@ -124,7 +133,7 @@ static int add_item(struct bk__catalogue *to, struct bk__manifest *manifest,
         snprintf(why, sizeof why,
                  "it has %" PRId64 " bytes, but its manifest says %" PRId64, size,
                  manifest->bytes);
-        rc = add_broken(to, manifest->name, why);
+        rc = bk__catalogue_broken(to, manifest->name, why);
     }
     bk__manifest_clear(manifest);
     return rc;
@@ -182,7 +191,7 @@ static int add_set(struct bk__catalogue *to, const char *dir, const char *name) 
     }
     int rc = bk__catalogue_read(dir, name, &set, why, sizeof why);
     if (rc != 0) {
-        return rc == 1 ? add_broken(to, name, why) : rc;
+        return rc == 1 ? bk__catalogue_broken(to, name, why) : rc;
     }
     rc = measure_parts(dir, &set, &bytes, why, sizeof why);
     if (rc == 0) {
@@ -192,7 +201,7 @@ static int add_set(struct bk__catalogue *to, const char *dir, const char *name) 
         to->last_sequence = set.sequence;
     }
     bk__manifest_clear(&set);
-    return rc == 1 ? add_broken(to, name, why) : rc;
+    return rc == 1 ? bk__catalogue_broken(to, name, why) : rc;
 }
 
 /* One file of the folder; anything but a manifest or a set of ours is left alone. */
@@ -222,7 +231,7 @@ static int add_file(struct bk__catalogue *to, const char *dir, const char *file)
     if (rc == 0) {
         return add_item(to, &manifest, bytes);
     }
-    return rc == 1 ? (bytes >= 0 ? add_broken(to, name, why) : 0) : rc;
+    return rc == 1 ? (bytes >= 0 ? bk__catalogue_broken(to, name, why) : 0) : rc;
 }
 
 static int by_age(const void *left, const void *right) {
@@ -260,6 +269,11 @@ int bk__catalogue_load(const char *dir, struct bk__catalogue *ret) {
     if (catalogue.count > 0) {
         qsort(catalogue.items, catalogue.count, sizeof *catalogue.items, by_age);
     }
+    rc = bk__chain_link(&catalogue);
+    if (rc != 0) {
+        bk__catalogue_free(&catalogue);
+        return rc;
+    }
     *ret = catalogue;
     return 0;
 }
@@ -270,6 +284,7 @@ void bk__catalogue_free(struct bk__catalogue *catalogue) {
     }
     free(catalogue->items);
     free(catalogue->broken);
+    free(catalogue->leftovers);
     memset(catalogue, 0, sizeof *catalogue);
 }
 

@@ -22,6 +22,8 @@ struct bk__catalogue {
     size_t count;
     struct bk__broken *broken;
     size_t broken_count;
+    char (*leftovers)[BK__NAME_SIZE]; /* of changes that a full archive replaced */
+    size_t leftover_count;
     int64_t last_sequence; /* 0: none */
 };
 
@@ -44,6 +46,11 @@ char *bk__catalogue_sheet(const char *dir, const char *name);
 /* The path of a backup's archive; of a set's part: in the set's folder, or the tar that holds it.
    NULL: ENOMEM, text set. */
 char *bk__catalogue_archive(const char *dir, const struct bk__manifest *manifest);
+
+/* Adds to its lists; used while it is loaded. */
+int bk__catalogue_broken(struct bk__catalogue *catalogue, const char *name,
+                         const char *why);
+int bk__catalogue_leftover(struct bk__catalogue *catalogue, const char *name);
 
 /* Reads and checks one manifest file. 0 and *ret is filled; 1 and why says what is wrong with it;
    or an error. */

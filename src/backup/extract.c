@@ -15,10 +15,9 @@
 #include <core/error.h>
 #include <core/job.h>
 #include <os/file.h>
-#include <backup/archive.h>
+#include <backup/chain.h>
 #include <backup/folder.h>
 #include <backup/manifest.h>
-#include <backup/set_read.h>
 
 #define SLACK (INT64_C(1) << 20)
 
@@ -27,7 +26,7 @@ static int fill(struct bk__job *job, const char *dir, const struct bk__manifest 
                 int fd, const char *path) {
     const struct bk__archive_sink sink = {
         .phase = "restore", .out_fd = fd, .out_path = path};
-    int rc = bk__set_read(job, dir, manifest, &sink);
+    int rc = bk__chain_fill(job, dir, manifest, sink);
     if (rc == 0) {
         int err = bk__file_sync(fd);
         rc = err == 0 ? 0 : bk__fail_errno(err, "cannot flush to the disk", path, NULL);

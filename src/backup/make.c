@@ -89,6 +89,9 @@ static int compare_state(struct bk__making *m) {
     if (same == NULL || same->database_bytes != m->facts.database_bytes) {
         return 0;
     }
+    if (m->facts.sha256[0] != '\0') {
+        return strcmp(m->facts.sha256, same->sha256) == 0 ? BK__MAKE_SAME : 0;
+    }
     int rc = bk__archive_read(m->job, m->scratch, &plain, &sink, &found);
     return rc == 0 && strcmp(found.sha256, same->sha256) == 0 ? BK__MAKE_SAME : rc;
 }
@@ -155,21 +158,22 @@ static int take_report(struct bk__making *m, struct json_object *report) {
 
 /* Proves the image on one thread while this one packs it; then reads the archive back. */
 static int prove_and_pack(struct bk__making *m) {
-    struct bk__proof proof = {0};
-    int rc = bk__proof_begin(&proof, m->job, m->store->driver, m->scratch);
+    struct bk__proof *proof = &m->proof;
+    int rc = bk__making_prove(m);
     if (rc != 0) {
         return rc;
     }
     int packed = bk__making_pack(m);
     char *why = packed == 0 ? NULL : strdup(bk__error_text());
-    rc = bk__proof_end(&proof);
+    rc = bk__proof_end(proof);
+    m->proving = false;
     if (rc == BK_ECORRUPT) {
         rc = bk__fail(
             rc,
             "The database is damaged, so no backup was made of it and earlier ones "
             "stay. Restore the newest good one with backup.restore. What was "
             "found: %s",
-            proof.text != NULL ? proof.text : "out of memory");
+            proof->text != NULL ? proof->text : "out of memory");
     }
     /* A damaged image is the cause, whatever else went wrong; but a failed packing of a sound
        image is told as it was. */
@@ -177,10 +181,9 @@ static int prove_and_pack(struct bk__making *m) {
         rc = bk__fail(packed, "%s", why != NULL ? why : "out of memory");
     }
     if (rc == 0) {
-        rc = take_report(m, proof.report);
+        rc = take_report(m, proof->report);
     }
     free(why);
-    bk__proof_free(&proof);
     return rc;
 }
 
@@ -303,7 +306,7 @@ int bk__make_begin(struct bk__job *job, const struct bk__folder *folder,
 }
 
 int bk__make_pack(struct bk__making *m) {
-    m->packing = bk__job_mono(m->job);
+    m->packing = m->packing == 0 ? bk__job_mono(m->job) : m->packing;
     int rc = choose_name(m);
     if (rc == 0) {
         rc = prove_and_pack(m);
@@ -346,6 +349,9 @@ int bk__make_backup(struct bk__job *job, const struct bk__folder *folder,
     struct bk__making *m = NULL;
     int rc = bk__make_begin(job, folder, store, request, &m);
     if (rc == 0) {
+        rc = bk__making_differ(m);
+    }
+    if (rc == 0) {
         rc = compare_state(m);
     }
     if (rc == 0) {
@@ -355,6 +361,7 @@ int bk__make_backup(struct bk__job *job, const struct bk__folder *folder,
         rc = publish(m);
     }
     if (rc == 0) {
+        bk__differ_keep(&m->differ);
         give_facts(m, ret);
     }
     bk__make_free(m);

@@ -61,7 +61,8 @@ static int begin_ahead(struct bk__making *m) {
     struct bk__form *form = &m->facts.form;
     form->compression = bk__making_compression(m, m->expected);
     form->encrypted = m->encrypted;
-    if (m->expected <= AHEAD || (form->compression == BK__PLAIN && !m->encrypted)) {
+    if (bk__differ_is_likely(m->job) || m->expected <= AHEAD ||
+        (form->compression == BK__PLAIN && !m->encrypted)) {
         return 0;
     }
     bk__name_make(name, m->request->kind, m->facts.created_ms, 1, form);
@@ -107,6 +108,37 @@ int bk__making_snapshot(struct bk__making *m, struct bk__image *ret) {
     return rc;
 }
 
+int bk__making_prove(struct bk__making *m) {
+    if (m->proving) {
+        return 0;
+    }
+    int rc = bk__proof_begin(&m->proof, m->job, m->store->driver, m->scratch);
+    m->proving = rc == 0;
+    return rc;
+}
+
+/* The parts of a set, and what other tools made, are always full. */
+int bk__making_differ(struct bk__making *m) {
+    if (!bk__differ_is_wanted(m->job) || m->request->stem != NULL ||
+        m->request->adopted != NULL) {
+        return 0;
+    }
+    m->differ = (struct bk__differ){.job = m->job,
+                                    .folder = m->folder,
+                                    .image = m->scratch,
+                                    .store = m->store->driver->name,
+                                    .facts = &m->facts};
+    m->packing = bk__job_mono(m->job);
+    int rc = bk__making_prove(m);
+    if (rc == 0) {
+        rc = bk__differ_find(&m->differ);
+    }
+    if (rc == 0 && m->facts.payload_bytes > 0) {
+        m->facts.form.compression = bk__making_compression(m, m->facts.payload_bytes);
+    }
+    return rc;
+}
+
 /* Flushes the image, which becomes the archive as it is. */
 static int flush_image(const char *path) {
     int fd = bk__file_open_read(path);
@@ -129,11 +161,12 @@ int bk__making_mismatch(const struct bk__making *m, const char *what) {
 
 /* Writes the archive's bytes to the disk and keeps what they should be. */
 static int pack(struct bk__making *m, struct bk__archive_facts *ret) {
-    if (m->facts.form.compression == BK__PLAIN && !m->encrypted) {
+    bool delta = m->facts.payload_bytes > 0;
+    if (m->facts.form.compression == BK__PLAIN && !m->encrypted && !delta) {
         m->packed = m->scratch;
         return flush_image(m->scratch);
     }
-    int rc = bk__ahead_end(&m->ahead, ret);
+    int rc = delta ? 0 : bk__ahead_end(&m->ahead, ret);
     if (rc != 0) {
         return rc < 0 ? rc : 0;
     }
@@ -144,8 +177,9 @@ static int pack(struct bk__making *m, struct bk__archive_facts *ret) {
         return rc != 0 ? rc : BK_ENOMEM;
     }
     struct bk__coding coding = coding_for(m, &m->facts.form);
-    const struct bk__packing what = {
-        .image = m->scratch, .archive = m->packed, .coding = &coding};
+    const struct bk__packing what = {.image = delta ? m->differ.payload : m->scratch,
+                                     .archive = m->packed,
+                                     .coding = &coding};
     return bk__archive_pack(m->job, &what, ret);
 }
 
@@ -171,12 +205,20 @@ static int read_back(struct bk__making *m, struct bk__archive_facts *facts) {
     if (differs >= 0) {
         return bk__making_mismatch(m, "its bytes changed");
     }
-    if (rc != 0 || facts->database_bytes != m->facts.database_bytes) {
+    bool delta = m->facts.payload_bytes > 0;
+    int64_t held = delta ? m->facts.payload_bytes : m->facts.database_bytes;
+    const char *sum = delta ? m->differ.payload_sha256 : m->facts.sha256;
+    if (rc != 0 || facts->database_bytes != held) {
         return bk__making_mismatch(m, "its size changed");
+    }
+    if (sum[0] != '\0' && strcmp(facts->sha256, sum) != 0) {
+        return bk__making_mismatch(m, "what was packed changed");
     }
     m->facts.bytes = facts->bytes;
     m->facts.places = facts->places;
-    memcpy(m->facts.sha256, facts->sha256, sizeof facts->sha256);
+    if (!delta) {
+        memcpy(m->facts.sha256, facts->sha256, sizeof facts->sha256);
+    }
     memcpy(m->facts.archive_sha256, facts->archive_sha256, sizeof facts->archive_sha256);
     return 0;
 }
@@ -188,7 +230,12 @@ int bk__making_pack(struct bk__making *m) {
 }
 
 void bk__making_clear(struct bk__making *m) {
+    if (m->proving) {
+        bk__proof_end(&m->proof); /* it reads the snapshot */
+    }
+    bk__proof_free(&m->proof);
     bk__ahead_drop(&m->ahead);
+    bk__differ_drop(&m->differ);
     bk__folder_drop(m->scratch);
     if (m->packed != NULL && m->packed != m->scratch) {
         bk__file_remove(m->packed);

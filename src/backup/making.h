@@ -10,7 +10,9 @@
 
 #include <store/store.h>
 #include <backup/ahead.h>
+#include <backup/differ.h>
 #include <backup/manifest.h>
+#include <backup/proof.h>
 #include <backup/sealed.h>
 
 struct bk__folder;
@@ -27,8 +29,11 @@ struct bk__making {
     struct bk__sealing sealing; /* when it is to be encrypted */
     bool encrypted;
     struct bk__ahead ahead;
-    int64_t expected; /* bytes of the snapshot, before it is made; 0: not known */
-    char *scratch;    /* the snapshot */
+    struct bk__differ differ; /* where only what changed is packed */
+    struct bk__proof proof;   /* of the snapshot */
+    bool proving;             /* it was begun and not ended */
+    int64_t expected;         /* bytes of the snapshot, before it is made; 0: not known */
+    char *scratch;            /* the snapshot */
     char
         *packed; /* what becomes the archive: scratch itself when nothing is compressed */
     char *sheet; /* what becomes the manifest */
@@ -47,7 +52,14 @@ int bk__making_encrypt(struct bk__making *m);
    the form in m->facts. */
 int bk__making_snapshot(struct bk__making *m, struct bk__image *ret);
 
-/* Makes the archive, m->packed, of the snapshot, and reads it back: the facts say what it is. */
+/* Begins the proof of the snapshot, unless that was done. */
+int bk__making_prove(struct bk__making *m);
+
+/* Where the options want backups of changes: how this one differs from an earlier one, found out
+   beside the proof. The facts say whether it will be one of changes. */
+int bk__making_differ(struct bk__making *m);
+
+/* Makes the archive, m->packed, of the snapshot or of its changes, and reads it back: the facts say what it is. */
 int bk__making_pack(struct bk__making *m);
 
 /* Not BK_ECORRUPT: the database is not to blame, and must not be replaced because of it. */

@@ -52,6 +52,11 @@ static bool show_brief(struct json_object *to, const struct bk__manifest *m) {
         bk__json_add_bool(to, "verified", m->verified) &&
         add_stamp(to, "verified_at", m->verified_ms) &&
         bk__json_add_int(to, "sequence", m->sequence);
+    if (ok && m->payload_bytes > 0) {
+        ok = bk__json_add_text(to, "parent", m->parent) &&
+             bk__json_add_text(to, "parent_sha256", m->parent_sha256) &&
+             bk__json_add_int(to, "payload_bytes", m->payload_bytes);
+    }
     if (ok && m->encryption != BK__KEY_NONE) {
         ok = bk__json_add_text(to, "key_id", m->key_id);
     }
@@ -101,7 +106,8 @@ bool bk__manifest_add(struct json_object *to, const struct bk__manifest *m, int 
 
 struct json_object *bk__manifest_show(const struct bk__manifest *manifest, bool brief) {
     struct json_object *to = bk__json_object();
-    if (to != NULL && bk__manifest_add(to, manifest, brief ? 0 : 1)) {
+    if (to != NULL && bk__manifest_add(to, manifest, brief ? 0 : 1) &&
+        bk__json_add_int(to, "chain", manifest->chain)) {
         return to;
     }
     json_object_put(to);
@@ -299,6 +305,24 @@ static void read_sizes(struct reader *reader, struct bk__manifest *m) {
     }
 }
 
+/* A stem is what a name begins with: with an ending it is a name. */
+static void read_parent(struct reader *reader, struct bk__manifest *m) {
+    char name[BK__NAME_SIZE + 8];
+    char stem[BK__NAME_SIZE];
+    if (strcmp(m->form.content, "delta") != 0) {
+        return;
+    }
+    const char *parent = read_text(reader, "parent", BK__NAME_SIZE - 1);
+    snprintf(name, sizeof name, "%s.db", parent);
+    bk__name_stem(name, stem);
+    if (!bk__name_parse(name, NULL, NULL) || strcmp(stem, parent) != 0) {
+        complain(reader, "parent", "is no backup's stem");
+    }
+    snprintf(m->parent, sizeof m->parent, "%s", parent);
+    read_sum(reader, "parent_sha256", m->parent_sha256);
+    m->payload_bytes = read_int(reader, "payload_bytes", 1, BYTES_LIMIT);
+}
+
 static void read_places(struct reader *reader, struct bk__manifest *m) {
     struct json_object *object = bk__json_member(reader->object, "places");
     struct json_object *part = bk__json_member(object, "part");
@@ -353,6 +377,7 @@ static void read_facts(struct reader *reader, const struct bk__manifest *set,
     read_identity(reader, set, m);
     read_encryption(reader, m);
     read_sizes(reader, m);
+    read_parent(reader, m);
     read_tables(reader, m);
     read_places(reader, m);
     read_proof(reader, m);

@@ -39,8 +39,14 @@ struct bk__manifest {
     char archive_sha256[BK__SHA256_HEX]; /* of the file */
     struct bk__places places;            /* of the file; part 0: not known */
     int64_t snapshot_ms, verify_ms, total_ms;
-    char *note;                 /* NULL: none */
-    char *adopted;              /* another tool's backup it was made from; NULL: ours */
+    char *note;    /* NULL: none */
+    char *adopted; /* another tool's backup it was made from; NULL: ours */
+    /* Of content "delta" alone: the stem and the image's SHA-256 of the backup it changes, and the
+       bytes of the changes before they were packed (0: this is a full one). */
+    char parent[BK__NAME_SIZE];
+    char parent_sha256[BK__SHA256_HEX];
+    int64_t payload_bytes;
+    int chain;                  /* how many others it needs; the catalogue counts them */
     char store[32];             /* "sqlite", "postgres", ...: the driver's name */
     char *error;                /* why it is not verified; NULL otherwise */
     struct json_object *tables; /* rows per table */

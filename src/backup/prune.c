@@ -107,6 +107,7 @@ static struct bk__retain *list_items(const struct bk__catalogue *catalogue,
         const struct bk__manifest *from = &catalogue->items[i];
         memcpy(items[i].name, from->name, sizeof from->name);
         memcpy(items[i].kind, from->kind, sizeof from->kind);
+        memcpy(items[i].parent, from->parent, sizeof from->parent);
         items[i].sequence = from->sequence;
         items[i].created_ms = from->created_ms;
         items[i].verified = from->verified;

@@ -18,6 +18,7 @@
 #include <backup/alien.h>
 #include <backup/archive.h>
 #include <backup/catalogue.h>
+#include <backup/chain.h>
 #include <backup/folder.h>
 #include <backup/memo.h>
 #include <backup/sample.h>
@@ -174,7 +175,9 @@ static int read_one(struct check *check, struct bk__manifest *manifest) {
     if (manifest->part_count > 0) {
         return bk__set_check(check->job, check->dir, manifest);
     }
-    return bk__set_read(check->job, check->dir, manifest, &sink);
+    return bk__chain_is_delta(manifest)
+               ? bk__chain_check(check->job, check->dir, manifest)
+               : bk__set_read(check->job, check->dir, manifest, &sink);
 }
 
 static int check_one(struct check *check, struct bk__manifest *manifest) {

@@ -85,6 +85,10 @@ export interface Options {
      * empty or no database; what was there is set aside.
      */
     backup_rescue?: boolean;
+    /**
+     * How many backups in a row may hold only the pages that changed; 0: each holds all.
+     */
+    backup_deltas?: number;
     /** Whether bk_shutdown() makes a last backup. */
     backup_on_shutdown?: boolean;
     /** How long to wait for another process that holds the folder. */
@@ -194,6 +198,14 @@ export interface BackupCreateResult {
     key_id: string;
     /** Rows of each table, by name. */
     tables: Record<string, unknown>;
+    /** How many other backups it needs; 0: it holds all. */
+    chain: number;
+    /** Of one that holds only changes: how the name of the one it changes begins. */
+    parent: string;
+    /** SHA-256 of the database in that one. */
+    parent_sha256: string;
+    /** Size of the changes before they were packed. */
+    payload_bytes: number;
     /** The note, where one was given. */
     note: string;
     /** Always true: what cannot be read back is no backup. */
@@ -277,6 +289,10 @@ export interface BackupListResultBackups {
     adopted_from: string;
     /** What backup.verify found, where it is damaged. */
     error: string;
+    /** How many other backups it needs; 0: it holds all. */
+    chain: number;
+    /** Of one that holds only changes: how the name of the one it changes begins. */
+    parent: string;
     /** Of a set of several stores: whether it has them all. */
     status: "complete" | "partial";
     /** Of a set: the time between its snapshots. */

@@ -51,6 +51,7 @@ class Options(TypedDict, total=False):
     backup_recipient: str
     backup_set: Literal["folder", "tar"]
     backup_rescue: bool
+    backup_deltas: int
     backup_on_shutdown: bool
     backup_lock_wait: int
     snapshot_limit: int
@@ -102,6 +103,10 @@ class BackupCreateResult(TypedDict):
     encryption: Literal["none", "key", "recipient"]
     key_id: str
     tables: Dict[str, Any]
+    chain: int
+    parent: str
+    parent_sha256: str
+    payload_bytes: int
     note: str
     verified: bool
     verified_at: str
@@ -144,6 +149,8 @@ class BackupListResultBackups(TypedDict):
     note: str
     adopted_from: str
     error: str
+    chain: int
+    parent: str
     status: Literal["complete", "partial"]
     skew_ms: int
     stores: List[BackupListResultBackupsStores]

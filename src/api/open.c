@@ -51,10 +51,15 @@ static struct bk__lanes lanes_of(enum bk__guest_mode mode) {
                               .isolation = bk__guest_mode_name(mode)};
 }
 
-/* An unknown kind of database is refused before anything is made. */
+/* An unknown kind of database, or a URL that nobody can read, is refused before anything is made. */
 static int check_database(const struct bk__config *config) {
     const char *database = bk__config_text(config, BK__OPT_DATABASE);
-    return !database[0] || bk__store_driver_for(database) ? 0 : BK_EUNSUPPORTED;
+    const struct bk__store_driver *driver =
+        database[0] ? bk__store_driver_for(database) : NULL;
+    if (!database[0] || !driver) {
+        return database[0] ? BK_EUNSUPPORTED : 0;
+    }
+    return driver->check ? driver->check(database) : 0;
 }
 
 /*

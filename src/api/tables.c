@@ -11,6 +11,7 @@
 #include <lifecycle/operations.h>
 #include <migrate/operations.h>
 #include <store/operations.h>
+#include <store/postgres/postgres.h>
 #include <store/redis/redis.h>
 #include <store/sqlite/sqlite.h>
 #include <store/store.h>
@@ -28,5 +29,6 @@ const struct bk__operation *const bk__operation_lists[] = {
 const struct bk__store_driver *const bk__store_drivers[] = {
     &bk__redis_driver,
     &bk__sqlite_driver,
+    &bk__postgres_driver,
     NULL,
 };

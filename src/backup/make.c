@@ -36,8 +36,10 @@ static int check_space(struct bk__making *m) {
         /* The probe gives up soon; the snapshot waits for a writer as long as busy.wait says. */
         rc = 0;
     } else if (rc == 0) {
-        int64_t bytes =
-            bk__json_int(report, "pages", 0) * bk__json_int(report, "page_size", 0);
+        int64_t pages = bk__json_int(report, "pages", 0);
+        /* A store without pages: its dump is rarely larger than it is with its indexes. */
+        int64_t bytes = pages > 0 ? pages * bk__json_int(report, "page_size", 0)
+                                  : bk__json_int(report, "bytes", 0);
         bool packs = bk__making_compression(m, bytes) != BK__PLAIN;
         m->expected = bytes;
         int64_t archive = packs ? bytes / 2 : m->encrypted ? bytes : 0;

@@ -194,7 +194,9 @@ static const struct bk__field restore_result[] = {
     {"mode", "text", "", "live|staged|path", "What was done."},
     {"applied", "bool", "", "", "False when it waits for the next start."},
     {"pre_restore", "text?", "", "", "The backup of what was there before."},
-    {"kept", "text", "", "", "Where the files of a damaged database were set aside."},
+    {"kept", "text", "", "",
+     "Where the files of a damaged database were set aside; PostgreSQL: the name of the "
+     "database that was there before."},
     {"bytes", "int", "", "", "Size of the restored database."},
     {"note", "text", "", "", "Another tool's backup: what should be known of it."},
     {"stores", "list", "", "", "Of a set: what was restored, in this order."},
@@ -270,7 +272,9 @@ static const struct bk__field apply_result[] = {
     {"applied", "bool", "", "", "False when no restore waited."},
     {"name", "text?", "", "", "The backup that was restored."},
     {"pre_restore", "text?", "", "", "The backup of what was there before."},
-    {"kept", "text?", "", "", "Where the files of a damaged database were set aside."},
+    {"kept", "text?", "", "",
+     "Where the files of a damaged database were set aside; PostgreSQL: the name of the "
+     "database that was there before."},
     {0}};
 
 static const struct bk__field adopt_arguments[] = {

@@ -66,8 +66,8 @@ struct run {
 
 /* ---- opening ------------------------------------------------------------------------------ */
 
-/* Missing or no database. Any other reason (a full disk, a lock) is no reason to replace it; and a
-   server has no file to be replaced. */
+/* Missing or no database. Any other reason (a full disk, a lock) is no reason to replace it, and
+   some stores have nothing to be replaced. */
 static bool may_replace(const struct run *run, size_t i, int rc) {
     const char *url = run->restore->stores[i].site.url;
     const struct bk__store_driver *driver = bk__store_driver_for(url);

@@ -58,6 +58,50 @@ static int judge_isolation(struct bk__job *job, struct bk__findings *findings) {
                     "The database is touched safely (%s).", mode);
 }
 
+static int judge_file(struct bk__findings *findings, struct json_object *report) {
+    return bk__find(findings, (struct bk__advice){"database", BK__OK, ""},
+                    "The database answers (%lld bytes, journal mode %s).",
+                    (long long)bk__json_int(report, "bytes", 0),
+                    bk__json_text(report, "journal_mode", "unknown"));
+}
+
+/* What restores have kept fills the server's disk until somebody drops it. */
+static int judge_kept(struct bk__findings *findings, struct json_object *report) {
+    struct json_object *kept = bk__json_member(report, "kept_databases");
+    size_t count = kept ? json_object_array_length(kept) : 0;
+    if (count == 0) {
+        return 0;
+    }
+    return bk__find(
+        findings,
+        (struct bk__advice){"kept_databases", BK__NOTE,
+                            "Drop what is no longer needed: DROP DATABASE \"...\"."},
+        "%zu databases that restores replaced are still there; the newest is %s.", count,
+        json_object_get_string(json_object_array_get_idx(kept, count - 1)));
+}
+
+/* A database on a server is backed up by programs, which must be there and new enough. */
+static int judge_server(struct bk__findings *findings, struct json_object *report) {
+    struct json_object *client = bk__json_member(report, "client");
+    int error = bk__find(findings, (struct bk__advice){"database", BK__OK, ""},
+                         "The database answers (%lld bytes, server version %s).",
+                         (long long)bk__json_int(report, "bytes", 0),
+                         bk__json_text(report, "server_version", "unknown"));
+    if (!error && bk__json_bool(client, "ok", false)) {
+        error = bk__find(findings, (struct bk__advice){"database_tools", BK__OK, ""},
+                         "Backups are made with %s, version %s.",
+                         bk__json_text(client, "path", ""),
+                         bk__json_text(client, "version", ""));
+    } else if (!error) {
+        error = bk__find(findings,
+                         (struct bk__advice){"database_tools", BK__PROBLEM,
+                                             "Install the package that the message "
+                                             "names; until then no backup is made."},
+                         "%s", bk__json_text(client, "error", "pg_dump is missing."));
+    }
+    return error ? error : judge_kept(findings, report);
+}
+
 int bk__doctor_database(struct bk__job *job, struct bk__findings *findings) {
     const char *path = bk__config_text(bk__job_config(job), BK__OPT_DATABASE);
     if (!*path) {
@@ -76,10 +120,8 @@ int bk__doctor_database(struct bk__job *job, struct bk__findings *findings) {
     if (error || !report) {
         return error;
     }
-    error = bk__find(findings, (struct bk__advice){"database", BK__OK, ""},
-                     "The database answers (%lld bytes, journal mode %s).",
-                     (long long)bk__json_int(report, "bytes", 0),
-                     bk__json_text(report, "journal_mode", "unknown"));
+    error = bk__json_member(report, "client") ? judge_server(findings, report)
+                                              : judge_file(findings, report);
     json_object_put(report);
     return error ? error : judge_isolation(job, findings);
 }
@@ -223,12 +265,13 @@ static int judge_filesystem(struct bk__findings *findings, const char *what,
     return 0;
 }
 
+/* data NULL: the database is no file of this machine's. */
 static int judge_backup_folder(struct bk__findings *findings, const char *data,
                                const char *backups) {
     struct stat one;
     struct stat other;
     int error = 0;
-    if (stat(data, &one) == 0 && stat(backups, &other) == 0 &&
+    if (data && stat(data, &one) == 0 && stat(backups, &other) == 0 &&
         one.st_dev == other.st_dev) {
         error = bk__find(
             findings,
@@ -280,13 +323,17 @@ static int judge_space(struct bk__job *job, struct bk__findings *findings,
 
 int bk__doctor_disks(struct bk__job *job, struct bk__findings *findings) {
     const struct bk__config *config = bk__job_config(job);
-    char *parent = bk__file_dir(bk__config_text(config, BK__OPT_DATABASE));
+    /* A server's own disk is out of sight: what is ours lies in state.dir. */
+    char *parent = bk__config_on_server(config)
+                       ? strdup(bk__config_text(config, BK__OPT_STATE_DIR))
+                       : bk__file_dir(bk__config_text(config, BK__OPT_DATABASE));
     char *data = parent ? existing_folder(parent) : NULL;
     char *backups = existing_folder(bk__config_text(config, BK__OPT_BACKUP_DIR));
     int error = data && backups ? 0 : bk__fail_memory();
     error = error ? error : judge_filesystem(findings, "data", data);
     error = error ? error : judge_filesystem(findings, "backup", backups);
-    error = error ? error : judge_backup_folder(findings, data, backups);
+    bool apart = bk__config_on_server(config);
+    error = error ? error : judge_backup_folder(findings, apart ? NULL : data, backups);
     error = error ? error : judge_space(job, findings, backups);
     free(parent);
     free(data);
@@ -320,7 +367,7 @@ static int judge_plan(struct bk__findings *findings, struct json_object *plan) {
 int bk__doctor_migrations(struct bk__job *job, struct bk__findings *findings) {
     const struct bk__config *config = bk__job_config(job);
     if (!bk__file_exists(bk__config_text(config, BK__OPT_MIGRATE_DIR)) ||
-        !*bk__config_text(config, BK__OPT_DATABASE)) {
+        bk__config_on_server(config) || !*bk__config_text(config, BK__OPT_DATABASE)) {
         return 0;
     }
     static const struct question question = {

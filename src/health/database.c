@@ -27,6 +27,12 @@ static struct bk__finding judge(struct bk__job *job, struct json_object *report,
             "database", BK__UNHEALTHY, "database_replaced",
             "The database file was replaced or removed while it is open", NULL};
     }
+    struct json_object *client = bk__json_member(report, "client");
+    if (client && !bk__json_bool(client, "ok", true)) {
+        snprintf(text, size, "%s", bk__json_text(client, "error", "pg_dump is missing"));
+        return (struct bk__finding){"database", BK__DEGRADED, "database_tools", text,
+                                    NULL};
+    }
     if (bk__json_number(report, "response_ms", 0) > SLOW_MS) {
         return (struct bk__finding){"database", BK__DEGRADED, "database_slow",
                                     "Database response time slow (>1s)", NULL};
@@ -83,7 +89,7 @@ int bk__health_probe(struct bk__job *job) {
     if (error) {
         return keep_failure(job, error);
     }
-    char text[96];
+    char text[512];
     struct bk__finding finding = judge(job, report, text, sizeof text);
     error = bk__json_add_bool(report, "connected", true) ? keep(job, &finding, report)
                                                          : bk__fail_memory();

@@ -152,6 +152,8 @@ int bk__plan_check(const struct bk__migration_plan *plan);
 
 /* The folder: the argument "dir", else the option migrate.dir. */
 const char *bk__status_dir(struct bk__job *job);
+/* Its files; BK_EUNSUPPORTED before anything is read where the store takes no migrations. */
+int bk__status_scan(struct bk__job *job, struct bk__migrations *ret);
 
 /* Opens the store for reading its history; *ret stays NULL when there is no database yet.
  */

@@ -44,8 +44,13 @@ int bk__status_open(struct bk__job *job, struct bk__store **ret) {
     return rc;
 }
 
+int bk__status_scan(struct bk__job *job, struct bk__migrations *ret) {
+    int rc = bk__store_migrates(job);
+    return rc == 0 ? bk__files_scan(bk__status_dir(job), ret) : rc;
+}
+
 static int look(struct bk__job *job, struct look *l) {
-    int rc = bk__files_scan(bk__status_dir(job), &l->files);
+    int rc = bk__status_scan(job, &l->files);
     rc = rc == 0 ? bk__status_open(job, &l->store) : rc;
     if (rc == 0 && l->store) {
         rc = bk__history_read(l->store, &l->history);

@@ -271,7 +271,7 @@ static bool is_settled(struct bk__batch *b, int *ret_rc) {
 
 int bk__migrate_up(struct bk__job *job) {
     struct bk__batch b = {.job = job, .started_mono = bk__job_mono(job)};
-    int rc = bk__files_scan(bk__status_dir(job), &b.files);
+    int rc = bk__status_scan(job, &b.files);
     b.database = bk__config_text(bk__job_config(job), BK__OPT_DATABASE);
     b.applied = rc == 0 ? bk__json_list() : NULL;
     if (rc == 0) {

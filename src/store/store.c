@@ -32,8 +32,7 @@ const struct bk__store_driver *bk__store_driver_for(const char *database) {
     shown = bk__text_redact(database);
     bk__fail(BK_EUNSUPPORTED,
              "this build cannot look after the database %s. Nothing was touched. Set the "
-             "option "
-             "database to the path of a SQLite file.",
+             "option database to the path of a SQLite file or to a postgresql:// URL.",
              shown == NULL ? "" : shown);
     free(shown);
     return NULL;
@@ -93,6 +92,21 @@ void bk__store_close(struct bk__store *store) {
     }
 }
 
+int bk__store_migrates(struct bk__job *job) {
+    const char *database = bk__config_text(bk__job_config(job), BK__OPT_DATABASE);
+    const struct bk__store_driver *driver =
+        *database == '\0' ? NULL : bk__store_driver_for(database);
+
+    if (driver == NULL || driver->begin != NULL) {
+        return 0; /* what is not set is told by who opens it */
+    }
+    return bk__fail(BK_EUNSUPPORTED,
+                    "migrations run on SQLite only, and the option database names a %s "
+                    "one. Nothing was touched. Apply them with the tool that made them; "
+                    "backups and restores work.",
+                    driver->name);
+}
+
 static int run_probe(struct bk__job *job) {
     struct bk__store *store = NULL;
     int code = bk__store_open(&store, job, false);
@@ -105,20 +119,28 @@ static int run_probe(struct bk__job *job) {
 }
 
 static const struct bk__field probe_result[] = {
-    {"path", "text", "", "", "The database file, symbolic links followed."},
+    {"path", "text", "", "",
+     "The database file, symbolic links followed; or the URL without its password."},
     {"bytes", "int", "", "", "Its size."},
     {"wal_bytes", "int", "", "",
-     "The size of its write-ahead log, 0 where there is none."},
-    {"page_size", "int", "", "", "Bytes of a page."},
-    {"pages", "int", "", "", "How many pages it has, those still in the log included."},
+     "SQLite: the size of its write-ahead log, 0 where there is none."},
+    {"page_size", "int", "", "", "SQLite: bytes of a page."},
+    {"pages", "int", "", "",
+     "SQLite: how many pages it has, those still in the log included."},
     {"journal_mode", "text", "", "",
-     "wal, or the rollback journal mode of a new connection."},
+     "SQLite: wal, or the rollback journal mode of a new connection."},
     {"schema_version", "int", "", "", "SQLite's counter of schema changes."},
     {"same_file", "bool", "", "",
-     "Whether the path leads to the file that the bot has open."},
-    {"tables", "int", "", "", "How many tables it has, SQLite's own left out."},
+     "SQLite: whether the path leads to the file that the bot has open."},
+    {"tables", "int", "", "", "How many tables it has, the engine's own left out."},
     {"response_ms", "int", "", "",
-     "How long reading a page took, waiting for locks included."},
+     "How long reading a page took, waiting for locks included; or an answer."},
+    {"server_version", "text", "", "", "PostgreSQL: the server's version."},
+    {"client", "object", "", "",
+     "PostgreSQL: the pg_dump that backups use: path, version, ok; error where none "
+     "fits."},
+    {"kept_databases", "list", "", "",
+     "PostgreSQL: what restores have kept under another name, to be dropped by you."},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -59,6 +59,8 @@ struct bk__store_driver {
     /* restore keeps what was there, whole and under another name: no backup is made before it. */
     bool keeps;
     bool (*accepts)(const char *database); /* is this option value mine? */
+    /* Whether a value that is mine can be understood; touches nothing. NULL: any can. */
+    int (*check)(const char *database);
     /* Opens the store read-write, never creating it: BK_ENOTFOUND (missing), BK_ECORRUPT (not a
        database, zero bytes), BK_EDENIED, BK_EINVAL (a folder). create: an empty one may be made
        (migrate.up from nothing). */
@@ -66,8 +68,9 @@ struct bk__store_driver {
                 bool create);
     void (*close)(struct bk__store *store); /* NULL is fine */
 
-    /* Reads a page and reports: {path, bytes, wal_bytes, page_size, pages, journal_mode,
-       schema_version, same_file, tables, response_ms}. */
+    /* Reads a page and reports, where it has them: {path, bytes, wal_bytes, page_size, pages,
+       journal_mode, schema_version, same_file, tables, response_ms, server_version, client,
+       kept_databases}. */
     int (*probe)(struct bk__store *store, struct json_object *ret_report);
 
     /* A short text that is the same only while the committed state is the same, without reading all
@@ -87,7 +90,8 @@ struct bk__store_driver {
        none is restored before all can be. NULL: only restore() itself finds out. */
     int (*ready)(struct bk__store *store, const char *image_path);
 
-    /* Transactions for migrations. begin takes the write lock (waits busy.wait, cancellable) with
+    /* Transactions for migrations, all NULL where the store has none: bk__store_migrates() is asked
+       before. begin takes the write lock (waits busy.wait, cancellable) with
        foreign keys off; commit looks whether more of them are broken than before. After a commit
        that failed the transaction has been rolled back. */
     int (*begin)(struct bk__store *store);
@@ -119,7 +123,7 @@ struct bk__store_driver {
        not a database) or that nobody has open; the image itself stays. The old files are set aside
        as *ret_kept (the caller frees; NULL: there were none). Stale -wal, -shm and -journal files
        never win. Killed anywhere, the old or the new state is there, and a second call finishes.
-       BK_EBUSY: someone has the store open. NULL: a server, which has no file to replace. */
+       BK_EBUSY: someone has the store open. NULL: such a store is never replaced. */
     int (*replace)(struct bk__job *job, const char *database, const char *image_path,
                    char **ret_kept);
 
@@ -178,5 +182,8 @@ int bk__store_open(struct bk__store **ret, struct bk__job *job, bool create);
 int bk__store_open_at(struct bk__store **ret, struct bk__job *job, const char *database,
                       bool create);
 void bk__store_close(struct bk__store *store);
+
+/* 0, or BK_EUNSUPPORTED: migrations cannot run on the store of the option "database". */
+int bk__store_migrates(struct bk__job *job);
 
 #endif

@@ -15,10 +15,11 @@ FEATURES = ('migrate', 'backup', 'health', 'lifecycle', 'doctor')
 for feature in FEATURES:
     BELOW[feature] = BELOW['store'] | {'store'}
 BELOW['api'] = set(BELOW['store']) | {'store'} | set(FEATURES)
-DRIVERS = {'sqlite', 'redis'}        # rooms inside store/, known to themselves and to api alone
+DRIVERS = {'sqlite', 'postgres', 'redis'}        # rooms inside store/, known to themselves and to api alone
 ONLY_IN = {                   # outside libraries, and the one place that may include them
     'sqlite3.h': ('src/store/sqlite/',),
     'hiredis/': ('src/store/redis/',),
+    'postgresql/': ('src/store/postgres/',),
     'openssl/': ('src/base/hash.c',),
     'json-c/': ('src/base/',),
     'libdeflate.h': ('src/backup/',),

@@ -126,13 +126,14 @@ class Postgres(Server):
     def stop(self, how=signal.SIGINT):
         super().stop(how)  # fast: open connections are ended
 
-    def environment(self, user='postgres', password=PASSWORD):
-        return dict(os.environ, PGHOST=self.folder, PGPORT=str(self.port), PGUSER=user, PGPASSWORD=password)
+    def environment(self, user='postgres', password=PASSWORD, database='postgres'):
+        return dict(os.environ, PGHOST=self.folder, PGPORT=str(self.port), PGUSER=user, PGPASSWORD=password,
+                    PGDATABASE=database)
 
     def sql(self, statement, database='postgres', **who):
         """What psql prints, tuples only; several rows are lines, columns are parted by |."""
-        return run(os.path.join(self.bin, 'psql'), '-X', '-q', '-At', '-v', 'ON_ERROR_STOP=1', '-d', database,
-                   '-c', statement, env=self.environment(**who)).strip()
+        return run(os.path.join(self.bin, 'psql'), '-X', '-q', '-At', '-v', 'ON_ERROR_STOP=1', '-c', statement,
+                   env=self.environment(database=database, **who)).strip()
 
     def program(self, name, *arguments, **options):
         return run(os.path.join(self.bin, name), *arguments, env=self.environment(), **options)

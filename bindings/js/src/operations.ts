@@ -454,7 +454,10 @@ export interface BackupRestoreResult {
     applied: boolean;
     /** The backup of what was there before. */
     pre_restore: string | null;
-    /** Where the files of a damaged database were set aside. */
+    /**
+     * Where the files of a damaged database were set aside; PostgreSQL: the name of the
+     * database that was there before.
+     */
     kept: string;
     /** Size of the restored database. */
     bytes: number;
@@ -1008,26 +1011,34 @@ export interface DoctorRunResult {
 
 /** What store.probe answers. */
 export interface StoreProbeResult {
-    /** The database file, symbolic links followed. */
+    /** The database file, symbolic links followed; or the URL without its password. */
     path: string;
     /** Its size. */
     bytes: number;
-    /** The size of its write-ahead log, 0 where there is none. */
+    /** SQLite: the size of its write-ahead log, 0 where there is none. */
     wal_bytes: number;
-    /** Bytes of a page. */
+    /** SQLite: bytes of a page. */
     page_size: number;
-    /** How many pages it has, those still in the log included. */
+    /** SQLite: how many pages it has, those still in the log included. */
     pages: number;
-    /** wal, or the rollback journal mode of a new connection. */
+    /** SQLite: wal, or the rollback journal mode of a new connection. */
     journal_mode: string;
     /** SQLite's counter of schema changes. */
     schema_version: number;
-    /** Whether the path leads to the file that the bot has open. */
+    /** SQLite: whether the path leads to the file that the bot has open. */
     same_file: boolean;
-    /** How many tables it has, SQLite's own left out. */
+    /** How many tables it has, the engine's own left out. */
     tables: number;
-    /** How long reading a page took, waiting for locks included. */
+    /** How long reading a page took, waiting for locks included; or an answer. */
     response_ms: number;
+    /** PostgreSQL: the server's version. */
+    server_version: string;
+    /**
+     * PostgreSQL: the pg_dump that backups use: path, version, ok; error where none fits.
+     */
+    client: Record<string, unknown>;
+    /** PostgreSQL: what restores have kept under another name, to be dropped by you. */
+    kept_databases: Record<string, unknown>[];
 }
 
 export interface StoreSaveArgs {

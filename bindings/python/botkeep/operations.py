@@ -579,6 +579,9 @@ class StoreProbeResult(TypedDict):
     same_file: bool
     tables: int
     response_ms: int
+    server_version: str
+    client: Dict[str, Any]
+    kept_databases: List[Dict[str, Any]]
 
 
 class StoreSaveResult(TypedDict):

@@ -159,6 +159,16 @@ static void mark_damaged(struct bk__keeper *k) {
     }
 }
 
+/* The database alone: what other stores hold is not lost. */
+static int restore_newest(struct bk__keeper *k, struct json_object **ret) {
+    struct json_object *args = bk__json_object();
+    if (!args || !bk__json_add_text(args, "store", "database")) {
+        json_object_put(args);
+        return bk__fail_memory();
+    }
+    return bk__keeper_call(k, "backup.restore", args, -1, ret);
+}
+
 /* Restores the newest verified backup over nothing. A bot that never had one starts as it always
    did; one whose backup cannot be restored must not begin with an empty database. */
 static int rescue(struct bk__keeper *k) {
@@ -166,10 +176,10 @@ static int rescue(struct bk__keeper *k) {
     if (!is_lost(k)) {
         return 0;
     }
-    int code = bk__keeper_call(k, "backup.restore", NULL, -1, &result);
+    int code = restore_newest(k, &result);
     if (code == BK_ECORRUPT) {
         mark_damaged(k);
-        code = bk__keeper_call(k, "backup.restore", NULL, -1, &result);
+        code = restore_newest(k, &result);
     }
     if (code == 0) {
         bk__keeper_log(k, "warning",

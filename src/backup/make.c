@@ -68,6 +68,7 @@ static int snapshot(struct bk__making *m) {
     if (rc != 0) {
         return rc;
     }
+    m->facts.created_ms += m->request->created_ms == 0 ? image.waited_ms : 0;
     m->facts.snapshot_ms = bk__job_mono(m->job) - m->began;
     m->facts.database_bytes = image.bytes;
     m->facts.pages = image.pages;

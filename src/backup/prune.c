@@ -111,6 +111,7 @@ static struct bk__retain *list_items(const struct bk__catalogue *catalogue,
         items[i].sequence = from->sequence;
         items[i].created_ms = from->created_ms;
         items[i].verified = from->verified;
+        items[i].partial = bk__manifest_is_partial(from);
         items[i].pinned = strcmp(from->name, pinned) == 0;
     }
     return items;

@@ -266,11 +266,41 @@ static bool is_staged(const struct run *run) {
     return strcmp(run->mode, "staged") == 0;
 }
 
+/* Whether it holds that store, read back whole; that another store is missing in it does not matter
+   then. */
+static bool holds(struct run *run, const struct bk__manifest *item, const char *store) {
+    struct bk__store_site site;
+    if (item->part_count > 0) {
+        const struct bk__manifest *part = bk__manifest_part(item, store);
+        return part != NULL && part->verified;
+    }
+    return item->verified && bk__restore_site(run->job, item, &site) == 0 &&
+           strcmp(site.name, store) == 0;
+}
+
+/* The named one; without a name the newest verified one, of the store that is asked for. */
+static int pick_ours(struct run *run, struct bk__catalogue *catalogue, const char *name) {
+    const char *store = bk__job_text(run->job, "store");
+    for (size_t i = 0; name == NULL && store != NULL && i < catalogue->count; i++) {
+        if (holds(run, &catalogue->items[i], store)) {
+            run->manifest = &catalogue->items[i];
+            return 0;
+        }
+    }
+    if (name == NULL && store != NULL) {
+        return bk__fail(BK_ENOTFOUND,
+                        "There is no verified backup of the store %s in %s. Nothing was "
+                        "touched. Make one with backup.create.",
+                        store, run->dir);
+    }
+    return bk__catalogue_pick(catalogue, run->dir, name, &run->manifest);
+}
+
 static int pick_again(struct run *run, struct bk__catalogue *catalogue,
                       const char *name) {
     bk__catalogue_free(catalogue);
     int rc = bk__catalogue_load(run->dir, catalogue);
-    return rc != 0 ? rc : bk__catalogue_pick(catalogue, run->dir, name, &run->manifest);
+    return rc != 0 ? rc : pick_ours(run, catalogue, name);
 }
 
 /* Looked up again under the lock, so that no other process deletes what is being restored. */
@@ -315,8 +345,7 @@ static int under_lock(struct run *run, struct bk__catalogue *catalogue,
 static int pick(struct run *run, struct bk__catalogue *catalogue, const char *name) {
     int rc = bk__alien_open(run->job, catalogue, name, &run->alien);
     if (rc != 0 || run->alien.name == NULL) {
-        return rc != 0 ? rc
-                       : bk__catalogue_pick(catalogue, run->dir, name, &run->manifest);
+        return rc != 0 ? rc : pick_ours(run, catalogue, name);
     }
     run->dir = run->alien.scratch.path;
     run->manifest = &run->alien.examined.images[BK__IMAGE_DATABASE];

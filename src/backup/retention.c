@@ -89,10 +89,12 @@ static void measure_age(struct bk__retain *items, size_t count, int64_t now_ms) 
 
 /* ---- what stays -------------------------------------------------------------------- */
 
-/* Walks one kind from its newest to its oldest. */
+/* Walks one kind from its newest to its oldest. Partial ones push out no verified one, but they are
+   counted among themselves: a store that is down for weeks must not fill the disk with halves. */
 static void keep_kind(struct bk__retain *items, size_t count, const char *kind,
                       int64_t keep) {
     int64_t good = 0;
+    int64_t partial = 0;
     bool newest = true;
     for (size_t i = 0; i < count; i++) {
         struct bk__retain *item = &items[i];
@@ -100,8 +102,10 @@ static void keep_kind(struct bk__retain *items, size_t count, const char *kind,
             continue;
         }
         item->stays |= newest ? BK__STAY_NEWEST : 0;
-        item->stays |= good < keep ? BK__STAY_COUNT : 0;
+        int64_t newer = item->partial ? good + partial : good;
+        item->stays |= newer < keep ? BK__STAY_COUNT : 0;
         good += item->verified;
+        partial += item->partial;
         newest = false;
     }
 }
@@ -213,7 +217,8 @@ static const char *plural(int64_t count) {
 }
 
 static void tell_drop(struct bk__retain *item, const struct bk__rules *rules) {
-    say(item, "%" PRId64 " newer verified %s backup%s kept", rules->keep, item->kind,
+    say(item, "%" PRId64 " newer verified %s%s backup%s kept", rules->keep,
+        item->partial ? "or partial " : "", item->kind,
         rules->keep == 1 ? " is" : "s are");
     if (rules->days > 0) {
         say(item, "; at least %" PRId64 " day%s old", rules->days, plural(rules->days));

@@ -35,7 +35,8 @@ struct bk__retain {
     int64_t sequence;
     int64_t created_ms;
     bool verified;
-    bool pinned; /* it stays in any case */
+    bool partial; /* a set that lacks a store; not verified, whatever its parts are */
+    bool pinned;  /* it stays in any case */
     /* out */
     bool drop;
     unsigned

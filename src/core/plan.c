@@ -77,7 +77,8 @@ static void finish(struct bk__keeper *k, struct bk__plan_state *plan) {
     struct bk__job *job = plan->job;
     plan->job = NULL;
     pthread_mutex_unlock(&k->lock);
-    if (job->code < 0) {
+    /* What could be done of a partial one is done: to hurry would only pile up halves. */
+    if (job->code < 0 && job->code != BK_EPARTIAL) {
         bk__due_failed(&plan->due, bk__keeper_wall(k));
     }
     if (plan->row->recorded) {

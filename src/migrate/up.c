@@ -138,7 +138,9 @@ static bool in_one_transaction(const struct bk__batch *b) {
 static int call_backup(struct bk__batch *b) {
     struct json_object *result = NULL;
     struct json_object *args = bk__json_object();
-    if (!args || !bk__json_add_text(args, "kind", "pre_migration")) {
+    /* Of the database alone: only that may be put back when a migration fails. */
+    if (!args || !bk__json_add_text(args, "kind", "pre_migration") ||
+        !bk__json_add_text(args, "store", "database")) {
         json_object_put(args);
         return bk__fail_memory();
     }

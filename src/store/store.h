@@ -23,6 +23,8 @@ struct bk__image {
     int64_t bytes;
     int64_t pages;
     int page_size;
+    int64_t
+        waited_ms; /* from the call until the instant whose state it is, where that is told */
     /* What driver->fingerprint says for as long as the store holds this very state; "": that
        cannot be told. */
     char fingerprint[BK__FINGERPRINT_SIZE];

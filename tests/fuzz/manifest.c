@@ -33,14 +33,22 @@ static void accepted(const struct bk__manifest *m) {
     char kind[BK__KIND_SIZE];
     struct bk__form form;
     need(bk__name_parse(m->name, kind, &form));
-    need(strcmp(kind, m->kind) == 0 && bk__form_same(&form, &m->form));
+    bool set = bk__form_is_set(&form);
+    need((set || strcmp(kind, m->kind) == 0) && bk__form_same(&form, &m->form));
+    need((m->part_count > 0) == set);
+    for (size_t i = 0; i < m->part_count; i++) {
+        const struct bk__manifest *part = &m->parts[i];
+        need(strchr(part->name, '/') == NULL && strchr(part->part, '/') == NULL);
+        need(part->name[0] != '\0' || part->error != NULL);
+    }
     bool paged = form.content[1] == 'b' || form.content[1] == 'e'; /* db, delta */
     need(!paged || (m->pages > 0 && m->page_size > 0 &&
                     m->pages * m->page_size == m->database_bytes));
     need(m->sequence >= (m->adopted == NULL) && m->sequence <= BK__SEQUENCE_LIMIT &&
          m->bytes > 0);
     bool plain = form.compression == BK__PLAIN && !form.encrypted;
-    need(!plain || strcmp(form.content, "delta") == 0 || m->bytes == m->database_bytes);
+    bool several = strcmp(form.content, "delta") == 0 || bk__form_is_folder(&form);
+    need(!plain || several || m->bytes == m->database_bytes);
     char *text = bk__manifest_print(m);
     need(text != NULL && bk__manifest_parse(text, &again, why, sizeof why));
     compare(m, &again);

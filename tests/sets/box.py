@@ -110,13 +110,13 @@ class Box:
             need(text in said, '%r is not in: %s' % (text, said))
         return said
 
-    def start_bot(self):
+    def start_bot(self, **options):
         """A start of the bot and its end, which applies what is staged."""
         script = ('import sys, json, botkeep\n'
                   'options = json.loads(sys.argv[1])\n'
                   'with botkeep.Keeper(**options):\n'
                   '    pass\n')
-        options = {name.replace('-', '_'): value for name, value in self.options.items()}
+        options.update((name.replace('-', '_'), value) for name, value in self.options.items())
         options.update(backup_every='0', backup_on_shutdown='false', health_enabled='false')
         subprocess.run([sys.executable, '-c', script, json.dumps(options)], check=True, cwd=self.folder, timeout=120,
                        env=dict(os.environ, PYTHONPATH=str(ROOT / 'bindings/python'),

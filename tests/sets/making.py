@@ -192,6 +192,19 @@ def a_partial_set_keeps_no_other_from_being_kept():
         same(box.names(), [newest], 'after a complete one')
 
 
+@fact
+def partial_sets_are_bounded_among_themselves():
+    with servers.Redis() as redis, Box(redis, backup_keep='3') as box:
+        box.fill('ten', rows=10)
+        whole = box.good('backup', 'create')['name']
+        redis.stop()
+        for _ in range(6):
+            box.bad('backup', 'create', code='BK_EPARTIAL')
+        listed = box.good('backup', 'list')['backups']
+        same([b['status'] for b in listed], ['partial'] * 3 + ['complete'])
+        same(listed[3]['name'], whole)
+
+
 # ---- damage -----------------------------------------------------------------------------------
 
 
@@ -342,3 +355,13 @@ def writers_go_on_and_each_snapshot_says_when_it_was():
         times = [store['snapshot_at'] for store in made['stores']]
         need(all(before <= at[:19] <= after for at in times), str(times))
         need(times == sorted(times), 'the second began before the first')
+
+
+@fact
+def the_wait_of_a_server_for_other_replicas_is_in_the_snapshots_time():
+    """The server forks a second after it was asked: that is when its state is from, and the skew says so."""
+    with servers.Redis('repl-diskless-sync yes', 'repl-diskless-sync-delay 1') as redis, Box(redis) as box:
+        box.fill('eighteen', rows=10)
+        made = box.good('backup', 'create')
+        need(made['skew_ms'] >= 500, 'skew %r' % made['skew_ms'])
+        same(made['status'], 'complete')

@@ -64,6 +64,45 @@ def without_a_name_it_is_the_newest_complete_one():
 
 
 @fact
+def without_a_name_but_a_store_it_is_the_newest_that_holds_it():
+    """A partial set's good half is newer than the last complete one: alone, it is the one."""
+    with servers.Redis() as redis, Box(redis) as box:
+        two(box)
+        redis.stop()
+        box.bad('backup', 'create', code='BK_EPARTIAL')
+        partial = box.good('backup', 'list')['backups'][0]['name']
+        redis.start()
+        box.good('backup', 'create', '--store', 'redis')
+        box.fill('newer')
+        same(box.good('backup', 'restore', '--store', 'database')['name'], partial)
+        same(box.tags(), ('new', 'newer'))
+
+
+@fact
+def a_bot_that_lost_its_database_gets_that_alone_back():
+    with servers.Redis() as redis, Box(redis) as box:
+        two(box)
+        for suffix in ('', '-wal', '-shm'):
+            if os.path.exists(box.database + suffix):
+                os.remove(box.database + suffix)
+        box.start_bot(backup_rescue='true')
+        same(box.tags(), ('old', 'new'))
+
+
+@fact
+def a_migration_saves_the_database_alone():
+    """What it puts back when it fails must not put the other store back as well."""
+    with servers.Redis() as redis, Box(redis) as box:
+        box.fill('old')
+        os.mkdir(os.path.join(box.folder, 'migrations'))
+        with open(os.path.join(box.folder, 'migrations', '0001_more.sql'), 'w', encoding='utf-8') as file:
+            file.write('CREATE TABLE more(n);\n')
+        box.good('migrate', 'up', migrate_dir=os.path.join(box.folder, 'migrations'))
+        saved = box.good('backup', 'list', '--kind', 'pre_migration')['backups'][0]
+        need('stores' not in saved and '.db' in saved['name'], saved['name'])
+
+
+@fact
 def one_store_of_a_set_leaves_the_other_as_it_is():
     for store, wanted in (('database', ('old', 'new')), ('redis', ('new', 'old'))):
         with servers.Redis() as redis, Box(redis, backup_set='tar' if store == 'redis' else 'folder') as box:

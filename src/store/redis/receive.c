@@ -35,7 +35,8 @@ struct transfer {
     int file;
     int64_t size; /* announced; -1: until the mark */
     int64_t got;
-    int64_t until; /* monotonic: the whole transfer's end */
+    int64_t until;     /* monotonic: the whole transfer's end */
+    int64_t waited_ms; /* until the server had forked, at the latest */
     char mark[MARK];
     unsigned char held[MARK + BK__RDB_TAIL];
     size_t holds, held_size; /* how much is to be held, and is */
@@ -256,6 +257,7 @@ static int say(struct transfer *t, const char *command) {
 /* PSYNC, and SYNC where the server does not know that. */
 static int ask_for_dump(struct transfer *t) {
     char line[LINE_MOST] = "";
+    int64_t asked = bk__clock_mono();
     int rc = say(t, "PSYNC ? -1\r\n");
 
     if (rc == 0) {
@@ -270,6 +272,7 @@ static int ask_for_dump(struct transfer *t) {
     if (rc == 0) {
         rc = receive_line(t, line);
     }
+    t->waited_ms = bk__clock_mono() - asked;
     return rc == 0 ? read_head(t, line) : rc;
 }
 
@@ -305,7 +308,8 @@ static int into_file(struct transfer *t, struct bk__image *ret) {
         bk__file_remove(t->path);
         return rc;
     }
-    *ret = (struct bk__image){.bytes = t->got - (int64_t)(t->holds - BK__RDB_TAIL)};
+    *ret = (struct bk__image){.bytes = t->got - (int64_t)(t->holds - BK__RDB_TAIL),
+                              .waited_ms = t->waited_ms};
     return 0;
 }
 

@@ -97,6 +97,53 @@ static void test_backup_name__only_its_own_temporary_files_are_temporary(void **
     assert_false(bk__name_is_temp("manual_2025-12-04T10-30-00.db"));
 }
 
+#define STAMP "2025-12-04T10-30-00-123Z"
+
+static void test_backup_name__sets_and_their_parts(void **state) {
+    static const char *const ours[] = {"backup_" STAMP, "backup_" STAMP ".tar",
+                                       "backup_" STAMP ".tar.gz",
+                                       "backup_" STAMP ".tar.zst.enc"};
+    static const char *const foreign[] = {"backup_",
+                                          "backup_2025-12-04T10-30-00Z",
+                                          "backup_" STAMP "_2",
+                                          "backup_" STAMP ".db",
+                                          "backup_" STAMP ".tar.gz.json",
+                                          "backup_" STAMP "/",
+                                          "backup_" STAMP ".",
+                                          "Backup_" STAMP};
+    char name[BK__NAME_SIZE];
+    (void)state;
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+        struct bk__form form;
+        char kind[BK__KIND_SIZE] = "x";
+        assert_true(bk__name_parse(ours[i], kind, &form));
+        assert_string_equal(kind, "");
+        assert_true(bk__form_is_set(&form));
+        assert_int_equal(bk__form_is_folder(&form), i == 0);
+        bk__name_set(name, AT, &form);
+        assert_string_equal(name, ours[i]);
+        bk__name_part(name, ours[i], "redis");
+        assert_string_equal(name, "redis_" STAMP);
+        assert_true(
+            bk__name_parse_part("redis_" STAMP ".rdb.enc", ours[i], "redis", &form));
+        assert_true(form.encrypted && strcmp(form.content, "rdb") == 0);
+        assert_false(
+            bk__name_parse_part("redis_" STAMP ".rdb", ours[i], "database", &form));
+        assert_false(bk__name_parse_part("redis_" STAMP ".tar", ours[i], "redis", &form));
+        assert_false(bk__name_parse_part("redis_" STAMP, ours[i], "redis", &form));
+    }
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+        if (bk__name_parse(foreign[i], NULL, NULL)) {
+            fail_msg("\"%s\" is taken for ours", foreign[i]);
+        }
+    }
+    assert_true(bk__name_is_temp(".tmp-backup_" STAMP));
+    assert_true(bk__name_is_temp(".tmp-backup_" STAMP ".tar.gz.json"));
+    assert_true(bk__name_is_temp(".tmp-database_" STAMP ".db.image"));
+    assert_false(bk__name_is_temp(".tmp-Data_" STAMP ".db"));
+    assert_false(bk__name_is_temp(".tmp-_" STAMP ".db"));
+}
+
 static void assert_name_refused(const char *name) {
     bk__error_clear();
     assert_int_equal(bk__name_check(name), BK_EINVAL);
@@ -124,6 +171,7 @@ int main(void) {
         cmocka_unit_test(test_backup_name__reads_back_what_it_makes),
         cmocka_unit_test(test_backup_name__takes_no_foreign_name_for_its_own),
         cmocka_unit_test(test_backup_name__only_its_own_temporary_files_are_temporary),
+        cmocka_unit_test(test_backup_name__sets_and_their_parts),
         cmocka_unit_test(test_backup_name__paths_and_huge_names_are_refused),
     };
 

@@ -366,6 +366,26 @@ static void test_backup_retention__a_circle_of_bases_ends(void **state) {
     assert_int_equal(count_going(&list), 0);
 }
 
+static void test_backup_retention__partial_ones_push_out_only_each_other(void **state) {
+    struct list list = {0};
+
+    (void)state;
+    for (int i = 1; i <= 12; i++) {
+        bool partial = i > 3 && i != 8;
+        add(&list, "auto", i, i * DAY, !partial);
+        list.items[list.count - 1].partial = partial;
+    }
+    decide(&list, 4, NULL);
+    assert_false(goes(&list, "auto-12")); /* the newest 4 of those partial or whole */
+    assert_false(goes(&list, "auto-9"));
+    assert_true(goes(&list, "auto-7"));
+    assert_true(goes(&list, "auto-4"));
+    assert_false(goes(&list, "auto-8")); /* the newest 4 of those that are whole */
+    assert_false(goes(&list, "auto-3"));
+    assert_false(goes(&list, "auto-1"));
+    assert_int_equal(count_going(&list), 4);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_backup_retention__keeps_last_seven_of_a_kind),
@@ -375,6 +395,7 @@ int main(void) {
         cmocka_unit_test(
             test_backup_retention__one_dated_into_the_future_is_not_the_newest),
         cmocka_unit_test(test_backup_retention__what_is_damaged_counts_for_nothing),
+        cmocka_unit_test(test_backup_retention__partial_ones_push_out_only_each_other),
         cmocka_unit_test(test_backup_retention__never_the_newest_verified_of_all),
         cmocka_unit_test(test_backup_retention__spares_the_one_being_restored),
         cmocka_unit_test(test_backup_retention__an_empty_list_is_fine),

@@ -313,6 +313,40 @@ static void test_os_folder__a_look_at_a_lock_takes_nothing(void **state) {
     cmocka_unit_test_setup_teardown(test_os_folder__##name, sandbox_setup,               \
                                     sandbox_teardown)
 
+static void test_os_folder__removes_a_folder_of_files_and_no_more(void **state) {
+    (void)state;
+    sandbox_write("set/a", "1");
+    sandbox_write("set/b", "2");
+    assert_int_equal(bk__file_remove_dir(sandbox_path("set")), 0);
+    assert_false(bk__file_exists(sandbox_path("set")));
+    assert_int_equal(bk__file_remove_dir(sandbox_path("set")), 0);
+    sandbox_write("file", "1");
+    assert_int_equal(bk__file_remove_dir(sandbox_path("file")), 0);
+    assert_false(bk__file_exists(sandbox_path("file")));
+    sandbox_write("deep/inside/a", "1");
+    assert_true(bk__file_remove_dir(sandbox_path("deep")) < 0);
+    assert_true(bk__file_exists(sandbox_path("deep/inside/a")));
+    /* A link to a folder goes, not what it leads to. */
+    assert_int_equal(symlink(sandbox_path("deep/inside"), sandbox_path("link")), 0);
+    assert_int_equal(bk__file_remove_dir(sandbox_path("link")), 0);
+    assert_true(bk__file_exists(sandbox_path("deep/inside/a")));
+}
+
+static void test_os_folder__a_folder_is_locked_by_one(void **state) {
+    (void)state;
+    assert_int_equal(bk__file_lock_dir(sandbox_path("none")), -ENOENT);
+    sandbox_write("set/a", "1");
+    int one = bk__file_lock_dir(sandbox_path("set"));
+    assert_true(one >= 0);
+    assert_int_equal(bk__file_lock_dir(sandbox_path("set")), -EWOULDBLOCK);
+    bk__file_close(one);
+    one = bk__file_lock_dir(sandbox_path("set"));
+    assert_true(one >= 0);
+    bk__file_close(one);
+    assert_int_equal(symlink(sandbox_path("set"), sandbox_path("link")), 0);
+    assert_true(bk__file_lock_dir(sandbox_path("link")) < 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(dir_and_join),
@@ -330,6 +364,11 @@ int main(void) {
         TEST(lock_is_never_one_on_a_removed_file),
         TEST(lock_needs_its_folder),
         TEST(a_look_at_a_lock_takes_nothing),
+        cmocka_unit_test_setup_teardown(
+            test_os_folder__removes_a_folder_of_files_and_no_more, sandbox_setup,
+            sandbox_teardown),
+        cmocka_unit_test_setup_teardown(test_os_folder__a_folder_is_locked_by_one,
+                                        sandbox_setup, sandbox_teardown),
     };
 
     return cmocka_run_group_tests_name("os/folder", tests, NULL, NULL);

@@ -53,6 +53,10 @@ def reset_peak():
         file.write("5")
 
 
+def median(values):
+    return statistics.median(values)
+
+
 def percentile(values, part):
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * part))]

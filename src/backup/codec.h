@@ -15,6 +15,9 @@ struct bk__form;
 
 #define BK__CODEC_BLOCK ((size_t)1 << 20) /* bytes of the image in one block, at most */
 
+/* As much is put into one: half the memory for a two-hundredth more of archive. */
+#define BK__CODEC_FILL (BK__CODEC_BLOCK / 2)
+
 /* Bytes of one packed block, at most. Part of the format: readers believe no larger size, so it
    must not depend on how well some version of a library packs. */
 #define BK__CODEC_ROOM (BK__CODEC_BLOCK + BK__CODEC_BLOCK / 64)

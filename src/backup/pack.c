@@ -43,12 +43,12 @@ static int await(const struct bk__pass *pass, int64_t size) {
 
 static int pack_fill(void *context, struct bk__block *block) {
     struct bk__pass *pass = context;
-    int rc = await(pass, (int64_t)BK__CODEC_BLOCK);
+    int rc = await(pass, (int64_t)BK__CODEC_FILL);
     if (rc != 0) {
         return rc;
     }
     block->at = pass->in_bytes;
-    int64_t got = bk__pass_read(pass, block->in, BK__CODEC_BLOCK);
+    int64_t got = bk__pass_read(pass, block->in, BK__CODEC_FILL);
     if (got < 0) {
         return (int)got;
     }

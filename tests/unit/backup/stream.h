@@ -28,6 +28,9 @@ struct bytes {
 };
 
 static inline void stream_add(struct bytes *to, const unsigned char *data, size_t size) {
+    if (size >= PTRDIFF_MAX - to->size) {
+        abort(); /* which tells the compiler, too, that it cannot be */
+    }
     to->data = realloc(to->data, to->size + size + 1);
     assert_non_null(to->data);
     if (size > 0) {

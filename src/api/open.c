@@ -16,6 +16,7 @@
 #include <core/config.h>
 #include <core/operation.h>
 #include <guest/guest.h>
+#include <guest/hold.h>
 #include <os/file.h>
 #include <store/store.h>
 
@@ -25,14 +26,6 @@ static int start_thread(void *context, pthread_t *ret, const char *name,
                         void *(*entry)(void *), void *arg) {
     const enum bk__guest_mode *mode = context;
     return bk__guest_start(*mode, ret, name, entry, arg);
-}
-
-/* Whatever the mode: a lock that a forked child keeps would outlive this process. Where the
-   kernel has no second descriptor table, an ordinary thread has to do. */
-static int start_apart(pthread_t *ret, const char *name, void *(*entry)(void *),
-                       void *arg) {
-    int err = bk__guest_start(BK__GUEST_THREAD, ret, name, entry, arg);
-    return err < 0 ? bk__guest_start(BK__GUEST_PROCESS, ret, name, entry, arg) : err;
 }
 
 /* Constants, because lanes of any keeper may still need them while it ends. */
@@ -45,7 +38,10 @@ static struct bk__lanes lanes_of(enum bk__guest_mode mode) {
                                       : mode == BK__GUEST_PROCESS ? &process_mode
                                                                   : &own_mode;
     return (struct bk__lanes){.start = start_thread,
-                              .start_apart = start_apart,
+                              .start_apart = bk__guest_start_apart,
+                              .hold_begin = bk__hold_begin,
+                              .hold_ask = bk__hold_ask,
+                              .hold_end = bk__hold_end,
                               .context = (void *)(uintptr_t)kept,
                               .relay = mode == BK__GUEST_PROCESS ? bk__guest_relay : NULL,
                               .isolation = bk__guest_mode_name(mode)};

@@ -48,6 +48,7 @@ void bk__cli_bytes(double bytes, char *text, size_t size); /* "12.5 MB" */
 /* helper.c: the helper process of a keeper in process mode; speaks JSON lines. */
 int bk__cli_helper(void);
 int bk__cli_watch(void); /* the same, for a dead man's switch */
+int bk__cli_hold(void);  /* the same, for a lock */
 
 /* A member of a JSON object as text, "" where there is none. */
 const char *bk__cli_text(struct json_object *object, const char *name);

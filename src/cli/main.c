@@ -64,6 +64,9 @@ int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "watch") == 0) {
         return bk__cli_watch();
     }
+    if (argc == 2 && strcmp(argv[1], "hold") == 0) {
+        return bk__cli_hold();
+    }
     struct bk__cli cli = {.command = "",
                           .options = json_object_new_object(),
                           .arguments = json_object_new_object()};

@@ -99,9 +99,13 @@ struct bk__lanes {
     int (*start)(void *context, pthread_t *ret, const char *name, void *(*entry)(void *),
                  void *arg);
     void *context;
-    /* The same for a thread whose descriptors no fork copies, if the system can. */
+    /* The same for a thread whose descriptors no fork copies; NULL: any will do. */
     int (*start_apart)(pthread_t *ret, const char *name, void *(*entry)(void *),
                        void *arg);
+    /* Where that cannot be had: a lock held by another process (guest/hold.h). NULL: none. */
+    void *(*hold_begin)(const char *path);
+    int (*hold_ask)(void *hold, int wait_ms);
+    void (*hold_end)(void *hold);
     /* Runs BK__PLACE_STORE operations; NULL: the lane does. */
     int (*relay)(struct bk__job *job);
     const char *isolation; /* a constant */

@@ -90,6 +90,7 @@ struct bk__plan_state {
 struct bk__leader {
     pthread_cond_t look;
     bool alive; /* its thread; the keeper thread ends after it */
+    bool afar;  /* another process holds the lock for it */
     bool tried; /* once at least */
     bool leads;
 };

@@ -3,8 +3,9 @@
  * state.dir/leader.lock, and so runs the schedule. The kernel lets go of it with its holder,
  * kill -9 included; whoever waits sees it within a second. plan.c starts it and asks.
  *
- * The lock's descriptor belongs to a thread of its own, in the guest table where there is one:
- * flock belongs to the open file, and a forked child that had a copy would keep the lock.
+ * The lock's descriptor belongs to a thread of its own, in the guest table: flock belongs to the
+ * open file, and a forked child that had a copy would keep the lock. Where the kernel has no
+ * second table, a helper process holds it, which ends with this one.
  */
 #include <core/keeper_inside.h>
 
@@ -19,6 +20,7 @@
 
 #define LOCK_FILE "leader.lock"
 #define TRY_EVERY_MS 1000
+#define FIRST_NEWS_MS 5000
 #define FIRST_TRY_MS 60 /* somebody may just be looking whether it is held */
 #define PID_SIZE 16
 
@@ -33,19 +35,62 @@ static void sign(int fd) {
     bk__file_pwrite(fd, pid, (size_t)size, 0);
 }
 
-/* The descriptor of the lock, or -errno. */
-static int take(struct bk__keeper *k, int wait_ms) {
-    char *path = lock_path(k);
-    int fd = path ? bk__file_lock(path, wait_ms, NULL) : -ENOMEM;
-    if (fd >= 0) {
-        sign(fd);
+/* How the lock is held, by the leader's thread alone. */
+struct grip {
+    int fd;     /* ours, -1: none */
+    void *hold; /* the helper's; NULL: none */
+};
+
+static int take_ourselves(struct grip *grip, const char *path, int wait_ms) {
+    grip->fd = bk__file_lock(path, wait_ms, NULL);
+    if (grip->fd < 0) {
+        return grip->fd;
     }
+    sign(grip->fd);
+    return 0;
+}
+
+/* Where no helper can be started, the lock is ours after all. */
+static int take_afar(struct bk__keeper *k, struct grip *grip, const char *path) {
+    bool begins = !grip->hold;
+    if (begins) {
+        grip->hold = k->hooks.hold_begin(path);
+    }
+    if (!grip->hold) {
+        return take_ourselves(grip, path, 0);
+    }
+    int held = k->hooks.hold_ask(grip->hold, begins ? FIRST_NEWS_MS : 0);
+    if (held < 0) {
+        k->hooks.hold_end(grip->hold);
+        grip->hold = NULL;
+    }
+    return held == 1 ? 0 : -EWOULDBLOCK;
+}
+
+/* 0: held, -EWOULDBLOCK: by somebody else, or -errno. */
+static int take(struct bk__keeper *k, struct grip *grip, bool first) {
+    if (grip->fd >= 0) {
+        return 0;
+    }
+    char *path = lock_path(k);
+    int code = !path            ? -ENOMEM
+               : k->leader.afar ? take_afar(k, grip, path)
+                                : take_ourselves(grip, path, first ? FIRST_TRY_MS : 0);
     free(path);
-    return fd;
+    return code;
+}
+
+static void let_go(struct bk__keeper *k, struct grip *grip) {
+    if (grip->fd >= 0) {
+        bk__file_close(grip->fd);
+    }
+    if (grip->hold) {
+        k->hooks.hold_end(grip->hold);
+    }
 }
 
 static void tell(struct bk__keeper *k, int outcome, bool first) {
-    if (outcome >= 0 && !first) {
+    if (outcome == 0 && !first) {
         bk__keeper_log(k, "info",
                        "The process that ran the schedule of this bot is gone; this one "
                        "runs it now.");
@@ -62,33 +107,41 @@ static bool is_over(const struct bk__keeper *k) {
     return k->stopping && k->lanes_left == 0;
 }
 
+/* With the lock held, which is let go meanwhile: whether we lead now. */
+static void look(struct bk__keeper *k, struct grip *grip) {
+    bool first = !k->leader.tried;
+    bool led = k->leader.leads;
+    pthread_mutex_unlock(&k->lock);
+    int outcome = take(k, grip, first);
+    if ((outcome == 0) != led) {
+        tell(k, outcome, first);
+    }
+    pthread_mutex_lock(&k->lock);
+    k->leader.leads = outcome == 0;
+    k->leader.tried = true;
+    if (first || led != k->leader.leads) {
+        pthread_cond_broadcast(&k->changed);
+        bk__keeper_poke(k);
+    }
+}
+
 /* The keeper thread waits for the end of this one, so k lives as long. */
 static void *run_leader(void *argument) {
     struct bk__keeper *k = argument;
-    int fd = -1;
+    struct grip grip = {.fd = -1};
     pthread_detach(pthread_self());
     pthread_mutex_lock(&k->lock);
     while (!is_over(k)) {
-        bool first = !k->leader.tried;
-        if (fd < 0 && !k->stopping) {
-            pthread_mutex_unlock(&k->lock);
-            fd = take(k, first ? FIRST_TRY_MS : 0);
-            tell(k, fd, first);
-            pthread_mutex_lock(&k->lock);
-            k->leader.leads = fd >= 0;
-            k->leader.tried = true;
-            pthread_cond_broadcast(&k->changed);
-            bk__keeper_poke(k);
+        if (!k->stopping) {
+            look(k, &grip);
         }
         if (!is_over(k)) {
-            int64_t again = fd >= 0 ? -1 : bk__clock_mono() + TRY_EVERY_MS;
+            int64_t again = grip.fd >= 0 ? -1 : bk__clock_mono() + TRY_EVERY_MS;
             bk__cond_until(&k->leader.look, &k->lock, again);
         }
     }
     pthread_mutex_unlock(&k->lock);
-    if (fd >= 0) {
-        bk__file_close(fd);
-    }
+    let_go(k, &grip);
     pthread_mutex_lock(&k->lock);
     k->leader.leads = false;
     k->leader.alive = false;
@@ -107,11 +160,17 @@ static bool reserve(struct bk__keeper *k) {
     return true;
 }
 
+/* Apart where it can be, else an ordinary one with a helper. */
 static int start_thread(struct bk__keeper *k) {
     pthread_t thread;
+    k->leader.afar = false;
     int err = k->hooks.start_apart
                   ? k->hooks.start_apart(&thread, "bk-leader", run_leader, k)
-                  : bk__thread_start(&thread, "bk-leader", run_leader, k);
+                  : -ENOSYS;
+    if (err < 0) {
+        k->leader.afar = k->hooks.hold_begin != NULL;
+        err = bk__thread_start(&thread, "bk-leader", run_leader, k);
+    }
     if (err < 0) {
         pthread_mutex_lock(&k->lock);
         k->leader.alive = false;

@@ -183,3 +183,10 @@ int bk__guest_start(enum bk__guest_mode mode, pthread_t *ret, const char *name,
         return bk__guest_root_thread(ret, name, entry, arg);
     return bk__thread_start(ret, name, entry, arg);
 }
+
+int bk__guest_start_apart(pthread_t *ret, const char *name, void *(*entry)(void *),
+                          void *arg) {
+    if (is_forced("thread-fails", "all-fail"))
+        return -ENOSYS;
+    return bk__guest_root_thread(ret, name, entry, arg);
+}

@@ -36,6 +36,11 @@ const char *bk__guest_mode_name(enum bk__guest_mode mode); /* "thread" "process"
 int bk__guest_start(enum bk__guest_mode mode, pthread_t *ret, const char *name,
                     void *(*entry)(void *), void *arg);
 
+/* A thread of the guest table whatever the mode, for a descriptor that no fork may copy: 0, or
+   -errno where the machine cannot. */
+int bk__guest_start_apart(pthread_t *ret, const char *name, void *(*entry)(void *),
+                          void *arg);
+
 /*
  * Process mode: runs the job's operation in the helper program, passing its progress,
  * logs and result on, and cancelling it when the job is cancelled. Options go over a

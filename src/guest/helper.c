@@ -189,7 +189,7 @@ static int hear_greeting(struct bk__helper *helper, const char *path, char **ret
 
 static int start_as(struct bk__helper *helper, const char *role, char **ret_why) {
     const char *argv[] = {NULL, role, NULL};
-    bool bare = strcmp(role, "watch") == 0;
+    bool bare = strcmp(role, "helper") != 0;
     int result;
     char *path;
 
@@ -216,6 +216,10 @@ int bk__helper_start(struct bk__helper *helper, char **ret_why) {
 
 int bk__helper_start_watch(struct bk__helper *helper, char **ret_why) {
     return start_as(helper, "watch", ret_why);
+}
+
+int bk__helper_start_hold(struct bk__helper *helper, char **ret_why) {
+    return start_as(helper, "hold", ret_why);
 }
 
 void bk__helper_leave(struct bk__helper *helper) {

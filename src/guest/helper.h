@@ -33,6 +33,9 @@ int bk__helper_start(struct bk__helper *helper, char **ret_why);
  */
 int bk__helper_start_watch(struct bk__helper *helper, char **ret_why);
 
+/* The same program, with an empty environment, to hold a lock for us (hold.h). */
+int bk__helper_start_hold(struct bk__helper *helper, char **ret_why);
+
 /* Writes all of text. 0, or -errno: -EPIPE when the helper is gone, -ECANCELED when
  * *cancel. */
 int bk__helper_say(struct bk__helper *helper, const char *text, size_t size,

@@ -334,6 +334,19 @@ static int broken_pick(const struct bk__broken *broken) {
                     broken->name, broken->why);
 }
 
+/* One of changes that was made whole since somebody noted its name. */
+static struct bk__manifest *made_whole(const struct bk__catalogue *catalogue,
+                                       const char *name) {
+    struct bk__form form;
+    bool delta = bk__name_parse(name, NULL, &form) && strcmp(form.content, "delta") == 0;
+    for (size_t i = 0; delta && i < catalogue->count; i++) {
+        if (bk__name_same_stem(catalogue->items[i].name, name)) {
+            return &catalogue->items[i];
+        }
+    }
+    return NULL;
+}
+
 int bk__catalogue_pick(const struct bk__catalogue *catalogue, const char *dir,
                        const char *name, struct bk__manifest **ret) {
     int rc = name != NULL ? bk__name_check(name) : 0;
@@ -352,5 +365,8 @@ int bk__catalogue_pick(const struct bk__catalogue *catalogue, const char *dir,
             return broken_pick(&catalogue->broken[i]);
         }
     }
-    return not_found(catalogue, dir, name != NULL ? name : "that is verified");
+    *ret = name == NULL ? NULL : made_whole(catalogue, name);
+    return *ret != NULL
+               ? 0
+               : not_found(catalogue, dir, name != NULL ? name : "that is verified");
 }

@@ -260,11 +260,8 @@ int bk__make_check(const char *text) {
     return 0;
 }
 
-static int publish(struct bk__making *m) {
-    int rc = m->request->adopted != NULL ? 0 : next_sequence(m);
-    if (rc != 0) {
-        return rc;
-    }
+int bk__make_announce(struct bk__making *m) {
+    int rc = 0;
     m->sheet = bk__folder_temp(m->folder, m->facts.name, ".json");
     char *text = bk__manifest_print(&m->facts);
     if (m->sheet == NULL || text == NULL) {
@@ -360,8 +357,11 @@ int bk__make_backup(struct bk__job *job, const struct bk__folder *folder,
     if (rc == 0) {
         rc = bk__make_pack(m);
     }
+    if (rc == 0 && request->adopted == NULL) {
+        rc = next_sequence(m);
+    }
     if (rc == 0) {
-        rc = publish(m);
+        rc = bk__make_announce(m);
     }
     if (rc == 0) {
         bk__differ_keep(&m->differ);

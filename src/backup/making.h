@@ -1,6 +1,6 @@
 /*
- * One backup on its way, as make.c and making.c share it: what is known of it, and the steps that
- * make bytes: the snapshot, the archive, reading it back. Nobody else includes it.
+ * One backup on its way, as make.c, making.c and consolidate.c share it: what is known of it, and the
+ * steps that make bytes: the snapshot, the archive, reading it back. Nobody else includes it.
  */
 #ifndef BK_BACKUP_MAKING_H
 #define BK_BACKUP_MAKING_H
@@ -64,6 +64,9 @@ int bk__making_pack(struct bk__making *m);
 
 /* Not BK_ECORRUPT: the database is not to blame, and must not be replaced because of it. */
 int bk__making_mismatch(const struct bk__making *m, const char *what);
+
+/* Publishes the packed backup; its facts are complete (make.c). */
+int bk__make_announce(struct bk__making *m);
 
 /* The paths are freed; of the files those go that have got no name. */
 void bk__making_clear(struct bk__making *m);

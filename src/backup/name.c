@@ -252,3 +252,11 @@ int bk__name_check(const char *name) {
     }
     return 0;
 }
+
+bool bk__name_same_stem(const char *one, const char *other) {
+    char first[BK__NAME_SIZE];
+    char second[BK__NAME_SIZE];
+    bk__name_stem(one, first);
+    bk__name_stem(other, second);
+    return first[0] != '\0' && strcmp(first, second) == 0;
+}

@@ -58,6 +58,9 @@ bool bk__name_parse(const char *name, char ret_kind[BK__KIND_SIZE],
 /* The part before the endings, KIND_stamp[_2]: no two backups of a folder share it. */
 void bk__name_stem(const char *name, char out[BK__NAME_SIZE]);
 
+/* Do both name the same backup? Its endings change when it is made whole. */
+bool bk__name_same_stem(const char *one, const char *other);
+
 /* A temporary file of ours, to be collected: ".tmp-" and then the beginning of such a name. A
    foreign ".tmp-anything" is not. */
 bool bk__name_is_temp(const char *name);

@@ -17,6 +17,7 @@
 #include <core/job.h>
 #include <os/file.h>
 #include <backup/catalogue.h>
+#include <backup/consolidate.h>
 #include <backup/folder.h>
 #include <backup/operations.h>
 #include <backup/record.h>
@@ -112,17 +113,30 @@ static struct bk__retain *list_items(const struct bk__catalogue *catalogue,
         items[i].created_ms = from->created_ms;
         items[i].verified = from->verified;
         items[i].partial = bk__manifest_is_partial(from);
-        items[i].pinned = strcmp(from->name, pinned) == 0;
+        items[i].pinned = bk__name_same_stem(from->name, pinned);
     }
     return items;
 }
 
-int bk__prune_folder(const char *dir, struct bk__prune *prune) {
+/* What a run that was killed left of changes that a full archive replaced. */
+static int remove_leftovers(const char *dir, const struct bk__catalogue *catalogue,
+                            const struct bk__prune *prune) {
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && !prune->dry_run && i < catalogue->leftover_count; i++) {
+        rc = bk__prune_remove(dir, catalogue->leftovers[i]);
+    }
+    return rc;
+}
+
+/* 1: a backup was made whole, so that everything is to be decided anew. */
+static int prune_once(const char *dir, struct bk__prune *prune) {
     struct bk__catalogue catalogue;
     int rc = bk__catalogue_load(dir, &catalogue);
     if (rc != 0) {
         return rc;
     }
+    json_object_put(prune->deleted);
+    json_object_put(prune->kept_because);
     struct bk__retain *items = list_items(&catalogue, prune->pinned);
     prune->deleted = bk__json_list();
     prune->kept_because = bk__json_list();
@@ -132,13 +146,29 @@ int bk__prune_folder(const char *dir, struct bk__prune *prune) {
         rc = bk__fail_memory();
     } else {
         bk__retention_decide(items, catalogue.count, &prune->rules);
+        rc = prune->folder == NULL
+                 ? 0
+                 : bk__consolidate(prune->job, prune->folder, &catalogue, items);
+    }
+    if (rc == 0) {
         rc = note_kept(&catalogue, items, prune);
+    }
+    if (rc == 0) {
+        rc = remove_leftovers(dir, &catalogue, prune);
     }
     if (rc == 0) {
         rc = remove_marked(dir, &catalogue, items, prune);
     }
     free(items);
     bk__catalogue_free(&catalogue);
+    return rc;
+}
+
+int bk__prune_folder(const char *dir, struct bk__prune *prune) {
+    int rc = prune_once(dir, prune);
+    while (rc == 1) { /* each time there is one backup of changes less */
+        rc = prune_once(dir, prune);
+    }
     return rc;
 }
 
@@ -174,7 +204,7 @@ static struct json_object *take_deleted(struct bk__prune *prune) {
 
 struct json_object *bk__prune_after(struct bk__job *job, const struct bk__folder *folder,
                                     const char *spare) {
-    struct bk__prune prune = {0};
+    struct bk__prune prune = {.job = job, .folder = folder};
     bk__record_pinned(job, prune.pinned);
     int rc = load_rules(job, &prune.rules);
     prune.rules.spare = spare;
@@ -260,6 +290,8 @@ int bk__backup_prune(struct bk__job *job) {
         rc = bk__folder_open(job, &folder);
     }
     if (rc == 0) {
+        prune.job = job;
+        prune.folder = folder.path == NULL ? NULL : &folder;
         rc = bk__prune_folder(dir, &prune);
     }
     if (rc == 0) {

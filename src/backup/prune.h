@@ -18,6 +18,8 @@ struct bk__prune {
     struct bk__rules rules;
     char pinned[BK__NAME_SIZE]; /* another name that stays in any case; "": none */
     bool dry_run;
+    struct bk__job *job;
+    const struct bk__folder *folder; /* locked; NULL with dry_run: nothing is rewritten */
     /* out */
     struct json_object *deleted;      /* a list of {name, bytes, reason}; the caller's */
     struct json_object *kept_because; /* the same of those that stay; the caller's */

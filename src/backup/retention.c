@@ -166,7 +166,7 @@ static void keep_single(struct bk__retain *items, size_t count,
         item->stays |= best && item->verified ? BK__STAY_BEST : 0;
         best = best && !item->verified;
         item->stays |= rules->keep == 0 ? BK__STAY_ALL : 0;
-        bool spared = rules->spare && strcmp(item->name, rules->spare) == 0;
+        bool spared = rules->spare && bk__name_same_stem(item->name, rules->spare);
         item->stays |= spared || item->pinned ? BK__STAY_SPARED : 0;
         item->stays |=
             rules->days > 0 && item->age_ms < rules->days * DAY_MS ? BK__STAY_DAYS : 0;

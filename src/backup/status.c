@@ -265,7 +265,7 @@ static bool add_verified(struct json_object *result, struct json_object *record,
     struct json_object *state = bk__json_member(record, BK__RECORD_STATE);
     const char *checked = bk__json_text(record, "last_checked_at", NULL);
     bool same = newest != NULL && checked != NULL && state != NULL &&
-                strcmp(bk__json_text(state, "name", ""), newest->name) == 0 &&
+                bk__name_same_stem(bk__json_text(state, "name", ""), newest->name) &&
                 bk__stamp_parse(checked, &checked_ms);
     return add_stamp(result, "unchanged_since", same, at) &&
            bk__json_add_text(result, "last_checked_at", checked) &&

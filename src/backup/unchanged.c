@@ -79,7 +79,7 @@ static bool take_newest(const char *dir, struct json_object *state,
         if (!item->verified) {
             continue;
         }
-        found = strcmp(item->name, bk__json_text(state, "name", "")) == 0 &&
+        found = bk__name_same_stem(item->name, bk__json_text(state, "name", "")) &&
                 strcmp(item->sha256, bk__json_text(state, "sha256", "")) == 0;
         if (found) {
             *ret = *item;

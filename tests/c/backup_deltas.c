@@ -1,75 +1,10 @@
 /*
  * Backups that hold only what changed: each state of a chain comes back byte for byte, whatever
- * became of the database meanwhile; what a chain lacks is told; nothing it needs is deleted.
- * tests/c/run runs it.
+ * became of the database meanwhile. tests/c/run runs it.
  */
-#include "encryption_box.h"
+#include "deltas_box.h"
 
 #define TEST(name) BOX_TEST(backup_deltas, name)
-#define ROWS 8000 /* about 1.2 MB */
-#define MOST 16
-
-/* A keeper that lets so many in a row hold only changes. */
-static void open_deltas(const char *deltas, const char *keep) {
-    box_new();
-    box_set("backup.deltas", deltas);
-    box_set("backup.keep", keep);
-    box_open();
-}
-
-static void fresh(const char *deltas) {
-    open_deltas(deltas, "100");
-    box_database_with(ROWS);
-}
-
-struct made {
-    const char *name;
-    char sha256[80];
-    int chain;
-};
-
-static void take_made(struct made *ret, const char *name) {
-    char *sum = bk_pick_text(box_done, "result.sha256");
-    ret->name = name;
-    ret->chain = (int)bk_pick_number(box_done, "result.chain", -1);
-    snprintf(ret->sha256, sizeof ret->sha256, "%s", sum);
-    bk_free(sum);
-    bool delta = strstr(name, ".delta") != NULL;
-    assert_int_equal(delta, ret->chain > 0);
-}
-
-static struct made make(void) {
-    struct made made;
-    take_made(&made, box_create(NULL));
-    return made;
-}
-
-/* Restored into a file, it has the SHA-256 that was told when it was made. */
-static void assert_comes_back(const struct made *made) {
-    static int nth;
-    char file[64], command[1200], expected[200];
-    snprintf(file, sizeof file, "back%d.db", nth++);
-    restore_to(made->name, file);
-    if (bk_pick_number(box_done, "ok", 0) != 1) {
-        fail_msg("%s: %s", made->name, box_done);
-    }
-    snprintf(command, sizeof command, "sha256sum < '%s'", sandbox_path("%s", file));
-    snprintf(expected, sizeof expected, "%s  -\n", made->sha256);
-    char *found = box_shell(command);
-    assert_string_equal(found, expected);
-    free(found);
-    snprintf(command, sizeof command, "sqlite3 '%s' 'PRAGMA integrity_check'",
-             sandbox_path("%s", file));
-    found = box_shell(command);
-    assert_string_equal(found, "ok\n");
-    free(found);
-}
-
-static void change(int i) {
-    char sql[200];
-    snprintf(sql, sizeof sql, "UPDATE left_side SET t = t || 'c' WHERE n %% 977 = %d", i);
-    box_do(sql);
-}
 
 /* ---- chains ---------------------------------------------------------------------------------- */
 
@@ -340,88 +275,6 @@ static void test_backup_deltas__lost_or_broken_sums_make_a_full_one(void **state
     }
 }
 
-/* ---- broken chains ---------------------------------------------------------------------------------- */
-
-static void test_backup_deltas__what_lost_its_base_is_told_and_stays(void **state) {
-    struct made made[4];
-    char args[256];
-    (void)state;
-    fresh("9");
-    for (int i = 0; i < 4; i++) {
-        change(i);
-        made[i] = make();
-    }
-    free(box_on(made[1].name, "rm %s"));
-    box_call("backup.list", NULL);
-    box_assert_number("result.total", 1);
-    box_call("backup.status", NULL);
-    box_assert_text("result.broken[2]", NULL);
-    char *first = bk_pick_text(box_done, "result.broken[0].error");
-    assert_non_null(strstr(first, "made of changes to"));
-    bk_free(first);
-    box_args(args, sizeof args, made[3].name, "");
-    box_run("backup.restore", args);
-    box_assert_failed("BK_ECORRUPT", made[3].name, "gone or broken", NULL);
-    box_call("backup.prune", "{\"keep\":1}");
-    assert_int_equal(box_backups(made[2].name), 1);
-    assert_int_equal(box_backups(made[3].name), 1);
-    /* The next one does not build on what is broken. */
-    change(7);
-    struct made full = make();
-    assert_int_equal(full.chain, 0);
-    assert_comes_back(&full);
-}
-
-static void test_backup_deltas__the_damaged_link_is_named(void **state) {
-    struct made made[4];
-    char args[256];
-    (void)state;
-    fresh("9");
-    for (int i = 0; i < 4; i++) {
-        change(i);
-        made[i] = make();
-    }
-    free(box_on(made[1].name,
-                "printf xx | dd of=%s bs=1 seek=200 conv=notrunc status=none"));
-    restore_to(made[3].name, "no.db");
-    box_assert_failed("BK_ECORRUPT", made[3].name, made[1].name, NULL);
-    assert_false(box_has("no.db"));
-    box_args(args, sizeof args, made[1].name, "");
-    box_run("backup.verify", args);
-    box_assert_failed("BK_ECORRUPT", made[1].name, NULL);
-    /* Whatever builds on it is no good either, and not chosen. */
-    box_call("backup.list", NULL);
-    char *why = bk_pick_text(box_done, "result.backups[0].error");
-    assert_non_null(why);
-    assert_non_null(strstr(why, "made of changes to"));
-    bk_free(why);
-    box_call("backup.restore", NULL);
-    box_assert_text("result.name", made[0].name);
-}
-
-/* Whole archives in each other's places: each is what its manifest says, the sum is not. */
-static void test_backup_deltas__a_base_of_another_history(void **state) {
-    char command[3000], base[600], delta[600];
-    (void)state;
-    fresh("9");
-    struct made a = make();
-    change(1);
-    struct made b = make();
-    snprintf(base, sizeof base, "%s", sandbox_path("backups/%s", a.name));
-    snprintf(delta, sizeof delta, "%s", sandbox_path("backups/%s", b.name));
-    /* The parent's manifest claims another state. */
-    snprintf(command, sizeof command, "sed -i 's/%s/%064d/' '%s.json'", a.sha256, 7,
-             base);
-    free(box_shell(command));
-    box_call("backup.status", NULL);
-    char *first = bk_pick_text(box_done, "result.broken[0].error");
-    assert_non_null(first);
-    bk_free(first);
-    restore_to(b.name, "no.db");
-    box_assert_failed("BK_ECORRUPT", NULL);
-    assert_false(box_has("no.db"));
-}
-
 int main(int argc, char **argv) {
     BOX_WRITER(argc, argv);
     const struct CMUnitTest tests[] = {
@@ -436,9 +289,6 @@ int main(int argc, char **argv) {
         TEST(nothing_changed_makes_none),
         TEST(each_is_one_instant_beside_a_writer),
         TEST(lost_or_broken_sums_make_a_full_one),
-        TEST(what_lost_its_base_is_told_and_stays),
-        TEST(the_damaged_link_is_named),
-        TEST(a_base_of_another_history),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

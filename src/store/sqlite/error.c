@@ -126,3 +126,13 @@ int bk__link_fail(struct bk__link *link, int rc, const char *doing) {
     return bk__fail(m->code, "%s %s: %s. %s %s", doing, link->path, m->why, UNCHANGED,
                     m->advice);
 }
+
+int bk__link_fail_scratch(struct bk__link *link, int rc, const char *doing) {
+    if ((rc & 0xff) != SQLITE_READONLY) {
+        return bk__link_fail(link, rc, doing);
+    }
+    return bk__fail(BK_EIO,
+                    "%s %s: unable to open database file or its -wal for writing. The "
+                    "bot's database was not touched. Look at the disk: is it full?",
+                    doing, link->path);
+}

@@ -99,6 +99,8 @@ int bk__link_text(struct bk__link *link, const char *sql, char *ret, size_t size
  * doing reads like "cannot back up"; the path follows it.
  */
 int bk__link_fail(struct bk__link *link, int rc, const char *doing);
+/* The same for a scratch file of ours: what cannot be written there is the disk's fault. */
+int bk__link_fail_scratch(struct bk__link *link, int rc, const char *doing);
 
 /* ---- copy.c: SQLite's backup API, page by page -------------------------------------------- */
 

@@ -27,7 +27,7 @@ struct portion {
 };
 
 static int write_fail(struct portion *p, int rc) {
-    return bk__link_fail(&p->to, rc, "cannot write");
+    return bk__link_fail_scratch(&p->to, rc, "cannot write");
 }
 
 static bool add_text(struct json_object *list, const char *text) {

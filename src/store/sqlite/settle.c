@@ -23,7 +23,7 @@ static int fail(struct bk__link *link, int rc) {
             "it: %s. The bot's database was not touched. Use another backup.",
             sqlite3_errmsg(link->db));
     }
-    return bk__link_fail(link, rc, DOING);
+    return bk__link_fail_scratch(link, rc, DOING);
 }
 
 /* Reading rolls a hot journal back; the checkpoint takes the whole -wal in. The header's "WAL" stays,
@@ -31,8 +31,12 @@ static int fail(struct bk__link *link, int rc) {
 static int recover(struct bk__link *link) {
     int64_t ignored = 0;
     int64_t busy = 0;
-    int rc = bk__link_int(link, "SELECT count(*) FROM sqlite_schema", &ignored);
+    /* Nobody else has the copy: the index of the -wal needs no file. */
+    int rc = bk__link_exec(link, "PRAGMA locking_mode = EXCLUSIVE; " BK__SMALL_CACHE);
 
+    if (rc == SQLITE_OK) {
+        rc = bk__link_int(link, "SELECT count(*) FROM sqlite_schema", &ignored);
+    }
     if (rc == SQLITE_OK) {
         rc = bk__link_int(link, "PRAGMA wal_checkpoint(TRUNCATE)", &busy);
     }

@@ -156,7 +156,9 @@ static int take_report(struct bk__making *m, struct json_object *report) {
                         "The store's proof has no tables. Please report it.");
     }
     m->facts.tables = json_object_get(tables);
-    return 0;
+    const char *remark = bk__json_text(report, "remark", NULL);
+    m->facts.remark = remark == NULL ? NULL : strdup(remark);
+    return remark == NULL || m->facts.remark != NULL ? 0 : bk__fail_memory();
 }
 
 /* Proves the image on one thread while this one packs it; then reads the archive back. */

@@ -21,6 +21,7 @@
 void bk__manifest_clear(struct bk__manifest *manifest) {
     free(manifest->note);
     free(manifest->adopted);
+    free(manifest->remark);
     free(manifest->error);
     json_object_put(manifest->tables);
     json_object_put(manifest->about);
@@ -62,6 +63,9 @@ static bool show_brief(struct json_object *to, const struct bk__manifest *m) {
     }
     if (ok && m->adopted != NULL) {
         ok = bk__json_add_text(to, "adopted_from", m->adopted);
+    }
+    if (ok && m->remark != NULL) {
+        ok = bk__json_add_text(to, "remark", m->remark);
     }
     if (ok && m->note != NULL) {
         ok = bk__json_add_text(to, "note", m->note);
@@ -369,6 +373,7 @@ static void read_proof(struct reader *reader, struct bk__manifest *m) {
         complain(reader, "sequence", "is 0, which only adopted backups have");
     }
     m->error = read_optional(reader, "error", 65536);
+    m->remark = read_optional(reader, "remark", 1024);
 }
 
 /* Everything that a backup and a part of a set have alike. */

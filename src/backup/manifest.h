@@ -40,6 +40,7 @@ struct bk__manifest {
     struct bk__places places;            /* of the file; part 0: not known */
     int64_t snapshot_ms, verify_ms, total_ms;
     char *note;    /* NULL: none */
+    char *remark;  /* what the proof found worth knowing; NULL: nothing */
     char *adopted; /* another tool's backup it was made from; NULL: ours */
     /* Of content "delta" alone: the stem and the image's SHA-256 of the backup it changes, and the
        bytes of the changes before they were packed (0: this is a full one). */

@@ -121,7 +121,7 @@ static int run_probe(struct bk__job *job) {
 static const struct bk__field probe_result[] = {
     {"path", "text", "", "",
      "The database file, symbolic links followed; or the URL without its password."},
-    {"bytes", "int", "", "", "Its size."},
+    {"bytes", "int", "", "", "Its size; Redis: the memory it uses."},
     {"wal_bytes", "int", "", "",
      "SQLite: the size of its write-ahead log, 0 where there is none."},
     {"page_size", "int", "", "", "SQLite: bytes of a page."},
@@ -135,7 +135,11 @@ static const struct bk__field probe_result[] = {
     {"tables", "int", "", "", "How many tables it has, the engine's own left out."},
     {"response_ms", "int", "", "",
      "How long reading a page took, waiting for locks included; or an answer."},
-    {"server_version", "text", "", "", "PostgreSQL: the server's version."},
+    {"server_version", "text", "", "", "PostgreSQL, Redis: the server's version."},
+    {"role", "text", "", "", "Redis: master or slave."},
+    {"mode", "text", "", "", "Redis: standalone, cluster or sentinel."},
+    {"keys", "int", "", "", "Redis: how many keys it has."},
+    {"databases", "object", "", "", "Redis: keys per database, as {\"db0\": 12}."},
     {"client", "object", "", "",
      "PostgreSQL: the pg_dump that backups use: path, version, ok; error where none "
      "fits."},

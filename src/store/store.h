@@ -112,7 +112,8 @@ struct bk__store_driver {
 
     /* Proves an image file: header, page count, quick_check, rows per table.
        {page_size, pages, bytes, tables:{name:rows}}; page_size and pages are 0 where a store has no
-       pages. BK_ECORRUPT says where. */
+       pages. remark, where it is there: a text that goes into the manifest. BK_ECORRUPT says
+       where. */
     int (*prove)(struct bk__job *job, const char *image_path,
                  struct json_object *ret_report);
 

@@ -118,7 +118,10 @@ def a_server_that_is_not_there_is_an_error():
 def no_checksum_is_told_and_is_no_error():
     with Redis('rdbchecksum no') as server, Box(server) as box:
         fill(server)
-        same(box.good('backup', 'create')['tables'], keys(server))
+        made = box.good('backup', 'create')
+        same(made['tables'], keys(server))
+        same('rdbchecksum' in made['remark'], True, 'the remark')
+        same('rdbchecksum' in box.good('backup', 'list')['backups'][0]['remark'], True, 'the remark of the manifest')
         same('rdbchecksum' in box.run('backup', 'create')[2], True, 'the warning')
 
 
@@ -255,5 +258,5 @@ def the_option_redis_hides_its_password():
     with Redis(password='hunter2') as server, Box(server) as box:
         result = box.good('store', 'probe')
         same(result['path'], 'redis://:***@127.0.0.1:%d/0' % server.port)
-        same((result['version'].split('.')[0], result['role'], result['keys']), ('7', 'master', 0))
+        same((result['server_version'].split('.')[0], result['role'], result['keys']), ('7', 'master', 0))
         same('hunter2' in json.dumps(result), False)

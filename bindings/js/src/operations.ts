@@ -208,6 +208,8 @@ export interface BackupCreateResult {
     payload_bytes: number;
     /** The note, where one was given. */
     note: string;
+    /** What its proof found worth knowing. */
+    remark: string;
     /** Always true: what cannot be read back is no backup. */
     verified: boolean;
     /** When it was read back. */
@@ -285,6 +287,8 @@ export interface BackupListResultBackups {
     verified_at: string;
     /** Its note, where one was given. */
     note: string;
+    /** What its proof found worth knowing. */
+    remark: string;
     /** The other tool's backup it was made from. */
     adopted_from: string;
     /** What backup.verify found, where it is damaged. */
@@ -1013,7 +1017,7 @@ export interface DoctorRunResult {
 export interface StoreProbeResult {
     /** The database file, symbolic links followed; or the URL without its password. */
     path: string;
-    /** Its size. */
+    /** Its size; Redis: the memory it uses. */
     bytes: number;
     /** SQLite: the size of its write-ahead log, 0 where there is none. */
     wal_bytes: number;
@@ -1031,8 +1035,16 @@ export interface StoreProbeResult {
     tables: number;
     /** How long reading a page took, waiting for locks included; or an answer. */
     response_ms: number;
-    /** PostgreSQL: the server's version. */
+    /** PostgreSQL, Redis: the server's version. */
     server_version: string;
+    /** Redis: master or slave. */
+    role: string;
+    /** Redis: standalone, cluster or sentinel. */
+    mode: string;
+    /** Redis: how many keys it has. */
+    keys: number;
+    /** Redis: keys per database, as {"db0": 12}. */
+    databases: Record<string, unknown>;
     /**
      * PostgreSQL: the pg_dump that backups use: path, version, ok; error where none fits.
      */

@@ -108,6 +108,7 @@ class BackupCreateResult(TypedDict):
     parent_sha256: str
     payload_bytes: int
     note: str
+    remark: str
     verified: bool
     verified_at: str
     snapshot_ms: int
@@ -147,6 +148,7 @@ class BackupListResultBackups(TypedDict):
     verified: bool
     verified_at: str
     note: str
+    remark: str
     adopted_from: str
     error: str
     chain: int
@@ -580,6 +582,10 @@ class StoreProbeResult(TypedDict):
     tables: int
     response_ms: int
     server_version: str
+    role: str
+    mode: str
+    keys: int
+    databases: Dict[str, Any]
     client: Dict[str, Any]
     kept_databases: List[Dict[str, Any]]
 

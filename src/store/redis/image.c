@@ -73,15 +73,29 @@ static struct json_object *keys_of(const struct bk__rdb_facts *facts) {
     return keys;
 }
 
+/* What somebody who finds the backup should know of it. */
+static bool add_remark(const struct bk__rdb_facts *facts, struct json_object *ret) {
+    char text[256];
+
+    if (!facts->counted) {
+        snprintf(text, sizeof text,
+                 "The keys are not counted: a dump of RDB version %d with %s, which this "
+                 "botkeep does not know.",
+                 facts->version, facts->unknown);
+        return bk__json_add_text(ret, "remark", text);
+    }
+    return facts->summed ||
+           bk__json_add_text(ret, "remark",
+                             "The dump has no checksum of the server's (rdbchecksum no): "
+                             "nothing proves its bytes as they were before the SHA-256.");
+}
+
 static int report(const struct bk__rdb_facts *facts, struct json_object *ret) {
     struct json_object *keys = keys_of(facts);
     bool good = keys != NULL && bk__json_put(ret, "tables", keys) &&
                 bk__json_add_int(ret, "page_size", 0) &&
                 bk__json_add_int(ret, "pages", 0) &&
-                bk__json_add_int(ret, "bytes", facts->bytes) &&
-                bk__json_add_int(ret, "rdb_version", facts->version) &&
-                bk__json_add_bool(ret, "summed", facts->summed) &&
-                bk__json_add_bool(ret, "counted", facts->counted);
+                bk__json_add_int(ret, "bytes", facts->bytes) && add_remark(facts, ret);
 
     return good ? 0 : bk__fail_memory();
 }

@@ -61,7 +61,7 @@ static bool fill_own(struct json_object *report, const char *info) {
     return keys != NULL && bk__json_add_int(report, "keys", sum_of(keys)) &&
            bk__json_add_int(report, "tables", json_object_object_length(keys)) &&
            bk__json_put(report, "databases", keys) &&
-           add_text(report, "version", info, "redis_version") &&
+           add_text(report, "server_version", info, "redis_version") &&
            add_text(report, "role", info, "role") &&
            add_text(report, "mode", info, "redis_mode");
 }

@@ -167,6 +167,11 @@ API int unlink(const char *path) {
     return is_fault(true) ? -1 : real(path);
 }
 
+API int rmdir(const char *path) {
+    REAL(int, rmdir, (const char *))
+    return is_fault(true) ? -1 : real(path);
+}
+
 API int mkdir(const char *path, mode_t mode) {
     REAL(int, mkdir, (const char *, mode_t))
     return is_fault(false) ? -1 : real(path, mode);

@@ -9,9 +9,13 @@ import re
 import shutil
 import sqlite3
 import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'format'))
+import restore  # noqa: E402
 
 OURS = re.compile(r'(manual|auto|startup|shutdown|pre_restore|pre_migration)_'
-                  r'\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(_\d+)?\.db(\.gz)?$')
+                  r'\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(_\d+)?\.db(\.gz)?(\.enc)?$')
 FIXED = {'.gitignore', '.botkeep.lock'}
 
 
@@ -28,6 +32,7 @@ class Bot:
         self.database = os.path.join(path, 'bot.db')
         self.backups = os.path.join(path, 'backups')
         self.state = self.database + '.botkeep'
+        self.key = None
         self.options = {'database': self.database, 'backup.dir': self.backups, 'env.file': '',
                         'backup.keep': str(keep), 'backup.every': '0', 'health.enabled': 'false',
                         'backup.on.shutdown': 'false', 'run.track': 'false'}
@@ -45,6 +50,12 @@ class Bot:
                        ((n, tag, os.urandom(60).hex()) for n in range(rows)))
         db.execute('COMMIT')
         db.close()
+
+    def encrypt(self):
+        """From now on every run has a key file."""
+        self.key = os.path.join(self.path, 'key')
+        self.run('backup.key', {'to': self.key})
+        self.options['backup.key.file'] = self.key
 
     def command(self, operation, args, **options):
         """The driver's command line."""
@@ -84,7 +95,7 @@ class Bot:
                 raise Wrong(name + ' has no manifest')
             with open(os.path.join(self.backups, name + '.json'), encoding='utf-8') as file:
                 manifest = json.load(file)
-            check_archive(os.path.join(self.backups, name), manifest)
+            check_archive(os.path.join(self.backups, name), manifest, self.key)
             found[name] = manifest
         return found
 
@@ -116,7 +127,13 @@ def content_of(path):
         db.close()
 
 
-def check_archive(path, manifest):
+def check_archive(path, manifest, key=None):
+    if path.endswith('.enc'):
+        try:
+            restore.content_of(manifest, os.path.dirname(path), key)
+        except restore.Damaged as damaged:
+            raise Wrong('%s: %s' % (path, damaged)) from damaged
+        return
     with open(path, 'rb') as file:
         data = file.read()
     if hashlib.sha256(data).hexdigest() != manifest['archive_sha256']:

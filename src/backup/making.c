@@ -15,8 +15,8 @@
 #include <backup/folder.h>
 #include <backup/make.h>
 
-#define SMALL (INT64_C(1) << 20) /* what is not bigger is not worth compressing */
-#define AHEAD (INT64_C(2) << 20) /* what is not bigger is not packed while it is made */
+/* What is not bigger is not worth compressing, nor a thread that packs along. */
+#define SMALL (INT64_C(1) << 20)
 
 enum bk__compression bk__making_compression(const struct bk__making *m, int64_t bytes) {
     enum bk__compression choice = BK__PLAIN;
@@ -61,7 +61,7 @@ static int begin_ahead(struct bk__making *m) {
     struct bk__form *form = &m->facts.form;
     form->compression = bk__making_compression(m, m->expected);
     form->encrypted = m->encrypted;
-    if (bk__differ_is_likely(m->job) || m->expected <= AHEAD ||
+    if (bk__differ_is_likely(m->job) || m->expected <= SMALL ||
         (form->compression == BK__PLAIN && !m->encrypted)) {
         return 0;
     }

@@ -57,6 +57,7 @@ class Box:
         os.makedirs(self.backups)
         self.database = os.path.join(self.folder, 'bot.db')
         self.options = options
+        self.environment = {}
         self.writer = None
         db = self.connect()
         db.execute('PRAGMA journal_mode = WAL')
@@ -88,12 +89,14 @@ class Box:
         return count
 
     def run(self, *words, **options):
-        flags = ['--database', options.pop('database', self.database), '--backup-dir', self.backups, '--json']
+        flags = ['--backup-dir', self.backups, '--json']
+        if 'DATABASE_URL' not in self.environment:  # a URL with a password is not for the command line
+            flags += ['--database', self.database]
         for name, value in {**self.options, **options}.items():
             flags += ['--' + name.replace('_', '-'), value]
         clean = {k: v for k, v in os.environ.items() if not k.startswith(('BACKUP_', 'DATABASE_', 'REDIS_', 'PG'))}
-        return Done(subprocess.run([BOTKEEP, *words, *flags], cwd=self.folder, env=clean, capture_output=True,
-                                   text=True, timeout=120))
+        return Done(subprocess.run([BOTKEEP, *words, *flags], cwd=self.folder, env=dict(clean, **self.environment),
+                                   capture_output=True, text=True, timeout=120))
 
     def good(self, *words, **options):
         done = self.run(*words, **options)

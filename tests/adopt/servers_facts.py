@@ -176,6 +176,29 @@ def redis_comes_back_from_a_dump_and_out_of_a_set():
         other.refused('BK_EUNSUPPORTED', 'redis', 'backup', 'restore', 'dump.rdb')
 
 
-FACTS = [dumps_of_postgres_are_walked_to_their_end, plain_sql_of_postgres_is_told_how_to_be_loaded,
+def a_dump_of_postgres_comes_back_through_its_driver():
+    with Bot() as bot:
+        box = Box(state_dir='state')
+        box.environment = {'DATABASE_URL': bot.postgres.url('bot')}
+        for compress in (True, False):  # the tool calls the latter .sql
+            path = tools.dmarket_postgres(bot.postgres, 'bot', box.backups, WHEN, compress)
+            bot.postgres.sql("DELETE FROM users WHERE id > 10; INSERT INTO users(name) VALUES ('since')", 'bot')
+            done = box.good('backup', 'restore', box.name(path))
+            must(done['applied'] and bot.postgres.sql('SELECT count(*) FROM users', 'bot') == '3000', done)
+            must('since' not in bot.postgres.sql("SELECT string_agg(name, ' ') FROM users", 'bot'))
+        cut = os.path.join(box.backups, 'cut.dump')
+        pathlib.Path(cut).write_bytes(pathlib.Path(path).read_bytes()[:-500])
+        box.refused('BK_ECORRUPT', 'cut.dump is torn', 'backup', 'restore', 'cut.dump')
+        flipped = bytearray(pathlib.Path(path).read_bytes())
+        flipped[-2500] ^= 1
+        pathlib.Path(cut).write_bytes(bytes(flipped))
+        box.refused('BK_ECORRUPT', 'torn', 'backup', 'restore', 'cut.dump')
+        must(bot.postgres.sql('SELECT count(*) FROM users', 'bot') == '3000')
+        copy = os.path.join(box.folder, 'copy.dump')
+        box.good('backup', 'restore', box.name(path), '--to', copy)
+        must(pathlib.Path(copy).read_bytes() == pathlib.Path(path).read_bytes())
+
+
+FACTS = [a_dump_of_postgres_comes_back_through_its_driver, dumps_of_postgres_are_walked_to_their_end, plain_sql_of_postgres_is_told_how_to_be_loaded,
          sets_are_judged_member_by_member, a_tar_reaches_nothing_outside_the_scratch_folder,
          a_dump_of_redis_is_proven_by_its_sum, redis_comes_back_from_a_dump_and_out_of_a_set]

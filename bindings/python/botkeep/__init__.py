@@ -22,6 +22,7 @@ from .errors import (
     NoMemoryError,
     NoSpaceError,
     NotFoundError,
+    PartialError,
     StateError,
     UnsupportedError,
 )
@@ -35,5 +36,6 @@ __all__ = [
     "BotkeepError", "BusyError", "CancelledError", "CorruptError", "DeniedError", "EventStream",
     "ForkError", "HandleError", "InputOutputError", "InternalError", "InvalidError",
     "IsolationError", "Job", "Keeper", "MigrationError", "NoMemoryError", "NoSpaceError",
-    "NotFoundError", "Progress", "StateError", "UnsupportedError", "describe", "version",
+    "NotFoundError", "PartialError", "Progress", "StateError", "UnsupportedError", "describe",
+    "version",
 ]

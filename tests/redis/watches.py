@@ -5,10 +5,11 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 
-from box import BOTKEEP, Box, Wrong, keys, same
+from box import BOTKEEP, Box, Fake, Wrong, keys, same
 from breaks import settles, slow
 from restores import is_master
 from servers import Redis
@@ -155,6 +156,52 @@ def a_server_on_ipv6_is_saved_and_restored():
         box.good('backup', 'restore', '--name', name)
         same(keys(server), {'db0': 1000})
         is_master(server)
+
+
+CALL = '''
+import os, socket, sys
+if int(sys.argv[2]) != os.geteuid():
+    os.setgroups([])
+    os.setresuid(*[int(sys.argv[2])] * 3)
+with socket.socket() as link:
+    link.settimeout(5)
+    link.connect(('127.0.0.1', int(sys.argv[1])))
+    got = b''
+    try:
+        link.sendall(b'*3\\r\\n$5\\r\\nPSYNC\\r\\n$1\\r\\n?\\r\\n$2\\r\\n-1\\r\\n')
+        while b'REDIS0' not in got:
+            more = link.recv(65536)
+            if not more:
+                break
+            got += more
+    except OSError:
+        pass
+    print('served' if b'REDIS0' in got else 'refused')
+'''
+
+
+@fact
+def another_users_program_is_not_served():
+    """The server is a fake of ours; who comes in its place is the same user, or nobody."""
+    with Redis() as server, Box(server) as box:
+        server.cli('SET', 'a', '1')
+        with open(box.path(box.good('backup', 'create')['name']), 'rb') as file:
+            dump = file.read()
+    for user in {os.geteuid(), 65534 if os.geteuid() == 0 else os.geteuid()}:
+        with Fake(b'$%d\r\n' % len(dump) + dump) as fake, Box(None, 'redis://127.0.0.1:%d' % fake.port) as box:
+            name = box.good('backup', 'create')['name']
+            child = box.start('backup', 'restore', '--name', name)
+            until = time.monotonic() + 30
+            port = None
+            while port is None and time.monotonic() < until:
+                words = fake.heard.split(b'REPLICAOF\r\n$9\r\n127.0.0.1\r\n')
+                port = int(words[1].split(b'\r\n')[1]) if len(words) > 1 else None
+                time.sleep(0.02)
+            called = subprocess.run([sys.executable, '-c', CALL, str(port), str(user)], capture_output=True, text=True,
+                                    check=True)
+            child.send_signal(signal.SIGINT)
+            child.communicate(timeout=60)
+            same(called.stdout.strip(), 'served' if user == os.geteuid() else 'refused', 'user %d' % user)
 
 
 @fact

@@ -21,6 +21,7 @@
 #include <core/error.h>
 #include <core/job.h>
 #include <os/file.h>
+#include <os/owner.h>
 #include <store/redis/crc64.h>
 #include <store/redis/rdb.h>
 
@@ -32,6 +33,7 @@ struct bk__redis_source {
     struct bk__job *job;
     int listener, link, file;
     char host[INET6_ADDRSTRLEN], port[8], only[INET6_ADDRSTRLEN];
+    int64_t owner; /* the user that the server runs as; -1: it is on another machine */
     const char *path;
     char replid[REPLID + 1]; /* of this restore alone */
     redisReader *reader;
@@ -194,6 +196,7 @@ int bk__redis_source_open(struct bk__redis_source **ret, struct bk__job *job, in
     }
     source->job = job;
     source->path = path;
+    source->owner = bk__owner_of_peer(server);
     source->listener = source->link = source->file = -1;
     rc = open_dump(source, facts);
     if (rc == 0) {
@@ -349,7 +352,13 @@ static int hear(struct bk__redis_source *source) {
                                     : lost(source, "it does not speak like a replica");
 }
 
-/* Somebody called. Only the server's own address is let in, and only one at a time. */
+/* Who has the server's address on this machine may still be another user's program. */
+static bool is_strange(const struct bk__redis_source *source, int fd) {
+    int64_t owner = source->owner < 0 ? -1 : bk__owner_of_peer(fd);
+    return owner >= 0 && owner != source->owner;
+}
+
+/* Somebody called. Only the server's own address and user are let in, and only one at a time. */
 static int take_call(struct bk__redis_source *source) {
     struct sockaddr_storage from = {0};
     socklen_t size = sizeof from;
@@ -361,10 +370,10 @@ static int take_call(struct bk__redis_source *source) {
         return 0;
     }
     print_address(&from, who, sizeof who);
-    if (strcmp(who, source->only) != 0) {
+    if (strcmp(who, source->only) != 0 || is_strange(source, fd)) {
         bk__job_log(source->job, "warning",
-                    "A call from %s was refused: the Redis server is at %s", who,
-                    source->only);
+                    "A call from %s was refused: it is not from the Redis server at %s",
+                    who, source->only);
         close(fd);
         return 0;
     }

@@ -208,6 +208,31 @@ static void test_backup_encryption__no_plain_file_is_ever_in_the_folder(void **s
     assert_true(assert_saw_nothing_plain(fd) > 6);
 }
 
+/* Backups of changes, and the whole one that retention makes of them, are no exception. */
+static void
+test_backup_encryption__no_plain_file_stands_there_for_changes_either(void **state) {
+    (void)state;
+    with_key(ROWS_BIG);
+    box_new();
+    box_set("backup.key.file", sandbox_path("key"));
+    box_set("backup.deltas", "2");
+    box_set("backup.keep", "2");
+    box_open();
+    box_create(NULL);
+    int fd = watch_backups();
+    for (int i = 0; i < 6; i++) {
+        box_do("INSERT INTO left_side(t) VALUES('x');"
+               "INSERT INTO right_side(n) SELECT max(n) FROM left_side");
+        box_create(NULL);
+    }
+    assert_true(box_backups("*.delta.*enc") > 0);
+    assert_true(assert_saw_nothing_plain(fd) > 20);
+    assert_nothing_plain();
+    box_call("backup.verify", "{\"all\":true}");
+    box_call("backup.restore", NULL);
+    assert_int_equal(box_assert_sound(box_database()), ROWS_BIG + 6);
+}
+
 static void
 test_backup_encryption__leftovers_in_the_state_folder_are_collected(void **state) {
     static const char leftover[] =
@@ -420,6 +445,7 @@ int main(void) {
         TEST(two_of_one_state_share_no_bytes),
         TEST(a_rehearsal_says_how_deep_it_went),
         TEST(no_plain_file_is_ever_in_the_folder),
+        TEST(no_plain_file_stands_there_for_changes_either),
         TEST(leftovers_in_the_state_folder_are_collected),
         TEST(a_key_file_others_read_is_refused),
         TEST(a_missing_key_file_is_refused),

@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import restore  # noqa: E402
 
 OURS = re.compile(r'(manual|auto|startup|shutdown|pre_restore|pre_migration)_'
-                  r'\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(_\d+)?\.db(\.gz)?(\.enc)?$')
+                  r'\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(_\d+)?\.(db|delta)(\.gz)?(\.enc)?$')
 FIXED = {'.gitignore', '.botkeep.lock'}
 
 
@@ -49,6 +49,12 @@ class Bot:
         db.executemany('INSERT INTO facts VALUES(?, ?, ?)',
                        ((n, tag, os.urandom(60).hex()) for n in range(rows)))
         db.execute('COMMIT')
+        db.close()
+
+    def change(self, tag, every=997):
+        """A few of the rows of fill() name another tag."""
+        db = sqlite3.connect(self.database, isolation_level=None)
+        db.execute('UPDATE facts SET tag = ? WHERE n % ? = 0', (tag, every))
         db.close()
 
     def encrypt(self):
@@ -128,7 +134,7 @@ def content_of(path):
 
 
 def check_archive(path, manifest, key=None):
-    if path.endswith('.enc'):
+    if path.endswith('.enc') or '.delta' in os.path.basename(path):
         try:
             restore.content_of(manifest, os.path.dirname(path), key)
         except restore.Damaged as damaged:

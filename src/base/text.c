@@ -237,6 +237,13 @@ static void redact_query(struct bk__buf *out, const char *at) {
     }
 }
 
+/* Digits alone, or nothing, up to the path or the next host. */
+static bool is_port(const char *text) {
+    size_t size = strcspn(text, "/?#,");
+
+    return strspn(text, "0123456789") >= size;
+}
+
 char *bk__text_redact(const char *url) {
     const char *start = strstr(url, "://"), *rest, *colon, *at;
     struct bk__buf out = {0};
@@ -254,6 +261,11 @@ char *bk__text_redact(const char *url) {
         bk__buf_add(&out, url, (size_t)(colon + 1 - url));
         bk__buf_text(&out, "***");
         rest = at;
+    } else if (*colon == ':' && *rest != '[' && !is_port(colon + 1)) {
+        /* A password whose '@' and host were lost. */
+        bk__buf_add(&out, url, (size_t)(colon + 1 - url));
+        bk__buf_text(&out, "***");
+        rest = colon + strcspn(colon, "/?#");
     } else {
         bk__buf_add(&out, url, (size_t)(rest - url));
     }

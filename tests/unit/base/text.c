@@ -226,6 +226,9 @@ static void test_base_text__redact_hides_passwords_pasted_raw(void **state) {
     assert_redacted("postgres://u:p/ss#x?y@host/db", "postgres://u:***@host/db");
     assert_redacted("postgres://u:12/34@host/db", "postgres://u:***@host/db");
     assert_redacted("postgres://u:a:b@host/db", "postgres://u:***@host/db");
+    assert_redacted("postgres://u:p%4", "postgres://u:***"); /* its end was lost */
+    assert_redacted("http://host:80/a", "http://host:80/a");
+    assert_redacted("postgres://a:1,b:2/db", "postgres://a:1,b:2/db");
 }
 
 static void test_base_text__redact_hides_secrets_in_the_query(void **state) {

@@ -47,8 +47,8 @@ static void test_backup_deltas__growth_shrinking_and_nothing_at_all(void **state
     static const char *const steps[] = {
         "INSERT INTO left_side(t) SELECT t FROM left_side WHERE n < 900",
         "UPDATE left_side SET t = NULL WHERE n > 7900",
-        "DELETE FROM left_side WHERE n > 7000; DELETE FROM right_side WHERE n > 7000;"
-        "PRAGMA incremental_vacuum",
+        ("DELETE FROM left_side WHERE n > 7000; DELETE FROM right_side WHERE n > 7000;"
+         "PRAGMA incremental_vacuum"),
         "CREATE TABLE more(x); DROP TABLE more",
         "SELECT 1",
     };

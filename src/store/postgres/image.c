@@ -299,7 +299,7 @@ static int read_entries(struct reader *r) {
     }
     for (int64_t i = 0; i < r->count && r->rc == 0; i++) {
         struct entry *entry = &r->entries[i];
-        struct texts texts = {NULL};
+        struct texts texts = {0};
         entry->id = next_int(r);
         next_int(r);  /* whether it had something to dump */
         skip_text(r); /* its numbers in the old database */

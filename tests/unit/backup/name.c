@@ -110,7 +110,7 @@ static void test_backup_name__sets_and_their_parts(void **state) {
                                           "backup_" STAMP ".tar.gz.json",
                                           "backup_" STAMP "/",
                                           "backup_" STAMP ".",
-                                          "Backup_" STAMP};
+                                          ("Backup_" STAMP)};
     char name[BK__NAME_SIZE];
     (void)state;
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {

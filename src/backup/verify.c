@@ -234,6 +234,7 @@ static int check_foreign(struct check *check, const struct bk__scratch *scratch,
         return bk__fail_memory();
     }
     bool good = rc == 0;
+    check->checked = foreign->bytes;
     rc = count_one(check, foreign->name, error, false);
     if (rc == 0 && good) {
         size_t last = json_object_array_length(check->list) - 1;

@@ -199,6 +199,7 @@ def a_dump_of_postgres_comes_back_through_its_driver():
         must(pathlib.Path(copy).read_bytes() == pathlib.Path(path).read_bytes())
 
 
-FACTS = [a_dump_of_postgres_comes_back_through_its_driver, dumps_of_postgres_are_walked_to_their_end, plain_sql_of_postgres_is_told_how_to_be_loaded,
+FACTS = [a_dump_of_postgres_comes_back_through_its_driver, dumps_of_postgres_are_walked_to_their_end,
+         plain_sql_of_postgres_is_told_how_to_be_loaded,
          sets_are_judged_member_by_member, a_tar_reaches_nothing_outside_the_scratch_folder,
          a_dump_of_redis_is_proven_by_its_sum, redis_comes_back_from_a_dump_and_out_of_a_set]

@@ -163,6 +163,10 @@ int bk__sqlite_portion(struct bk__job *job, const char *image_path,
 int bk__sqlite_settle(struct bk__job *job, const char *path);
 int bk__sqlite_load(struct bk__job *job, const char *script_path, const char *path);
 
+/* ---- unistr.c ------------------------------------------------------------------------------- */
+
+void bk__sqlite_unistr(sqlite3_context *context, int count, sqlite3_value **values);
+
 /* ---- query.c: parameters of a statement ---------------------------------------------------- */
 
 int bk__sqlite_bind(sqlite3_stmt *statement, struct json_object *parameters);

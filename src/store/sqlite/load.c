@@ -213,6 +213,11 @@ static int run(struct load *load) {
                                   "OFF; " BK__SMALL_CACHE);
 
     if (rc == SQLITE_OK) {
+        rc = sqlite3_create_function_v2(load->link->db, "unistr", 1,
+                                        SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
+                                        bk__sqlite_unistr, NULL, NULL, NULL);
+    }
+    if (rc == SQLITE_OK) {
         rc = sqlite3_set_authorizer(load->link->db, on_authorize, load);
     }
     if (rc != SQLITE_OK) {

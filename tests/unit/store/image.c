@@ -249,6 +249,23 @@ static void test_store_load__a_whole_dump(void **state) {
     assert_int_equal(load("BEGIN TRANSACTION;\r\nCREATE TABLE t(a);\r\nCOMMIT;\r\n"), 0);
 }
 
+/* As SQLite from 3.50 on writes control characters. */
+static void test_store_load__unistr_of_later_versions(void **state) {
+    (void)state;
+    assert_int_equal(load(HEAD
+                          "INSERT INTO t VALUES(unistr('a\\u000ab\\\\c\\0041\\+01f600"
+                          "\\U000000e9'));\nCOMMIT;\n"),
+                     0);
+    assert_int_equal(
+        storefile_read(image, "SELECT a = 'a' || char(10) || 'b\\cA' || char(0x1f600) || "
+                              "char(0xe9) FROM t"),
+        1);
+    assert_int_equal(load(HEAD "INSERT INTO t VALUES(unistr('\\u00g0'));\nCOMMIT;\n"),
+                     BK_ECORRUPT);
+    assert_int_equal(load(HEAD "INSERT INTO t VALUES(unistr('\\'));\nCOMMIT;\n"),
+                     BK_ECORRUPT);
+}
+
 static void test_store_load__one_that_is_cut_is_told(void **state) {
     static const char *const cut[] = {HEAD,
                                       HEAD "INSERT INTO t VALUES('x",
@@ -293,6 +310,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup_teardown(test_store_settle__rolls_a_hot_journal_back,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_store_load__a_whole_dump, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_store_load__unistr_of_later_versions, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_store_load__one_that_is_cut_is_told, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_store_load__reaches_no_other_file, setup,

@@ -365,3 +365,20 @@ def the_wait_of_a_server_for_other_replicas_is_in_the_snapshots_time():
         made = box.good('backup', 'create')
         need(made['skew_ms'] >= 500, 'skew %r' % made['skew_ms'])
         same(made['status'], 'complete')
+@fact
+def a_set_of_postgres_and_redis():
+    with servers.Postgres() as server, servers.Redis(password='s3cret') as redis:
+        server.sql('CREATE DATABASE bot')
+        server.sql('CREATE TABLE facts AS SELECT n, n::text AS tag FROM generate_series(1, 500) n', database='bot')
+        with Box(redis, database=server.url('bot')) as box:
+            redis.cli('SET', 'k', 'v')
+            made = box.good('backup', 'create')
+            manifest = check_folder(made['path'])
+            same([store['driver'] for store in manifest['stores']], ['postgres', 'redis'])
+            with open(os.path.join(made['path'], 'manifest.json'), encoding='utf-8') as file:
+                text = file.read()
+            for secret in ('s3cret', servers.PASSWORD):
+                need(secret not in text, 'a secret is in the manifest')
+            part = os.path.join(made['path'], manifest['stores'][0]['name'])
+            need('facts' in server.program('pg_restore', '-l', part), 'pg_restore does not see the table')
+            same(box.good('backup', 'verify')['verified'], 1)

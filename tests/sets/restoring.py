@@ -383,3 +383,22 @@ def encrypted_sets_are_sealed_part_by_part_and_come_back():
             box.good('backup', 'restore', '--name', made['name'], backup_key_file=key)
             same(box.tags(), ('old', 'old'))
             same(box.hidden(), [])
+
+
+@fact
+def postgres_keeps_what_was_there_and_redis_is_saved_before():
+    with servers.Postgres() as server, servers.Redis(password='s3cret') as redis:
+        server.sql('CREATE DATABASE bot')
+        server.sql("CREATE TABLE facts AS SELECT n, 'old' AS tag FROM generate_series(1, 200) n", database='bot')
+        redis.cli('SET', 'tag', 'old')
+        with Box(redis, database=server.url('bot')) as box:
+            made = box.good('backup', 'create')
+            server.sql("UPDATE facts SET tag = 'new'", database='bot')
+            redis.cli('SET', 'tag', 'new')
+            done = box.good('backup', 'restore', '--name', made['name'])
+            same(server.sql('SELECT DISTINCT tag FROM facts', database='bot'), 'old')
+            same(redis.cli('GET', 'tag'), 'old')
+            need(done['stores'][0]['kept'], 'the old database is not named')
+            need(done['pre_restore'] and '.rdb' in done['pre_restore'], 'Redis was not saved: %r' % done['pre_restore'])
+            kept = done['stores'][0]['kept']
+            need(kept in server.sql('SELECT datname FROM pg_database'), kept + ' is not there')

@@ -195,6 +195,8 @@ static bool play_file(const char *path) {
     if (!data || !mkdtemp(dir))
         return go_wrong("cannot be read, or there is no folder for it");
     json_object_object_add(s.saved, "dir", json_object_new_string(dir));
+    const char *redis = getenv("VECTORS_REDIS");
+    json_object_object_add(s.saved, "redis", json_object_new_string(redis ? redis : ""));
     json_object_put(s.options);
     s.options = fill_value(s.saved, member(data, "set"));
     if (!s.options)

@@ -20,7 +20,7 @@ class Story {
     constructor(data) {
         this.data = data;
         this.dir = fs.mkdtempSync(path.join(os.tmpdir(), "vector-"));
-        this.saved = { dir: this.dir };
+        this.saved = { dir: this.dir, redis: process.env.VECTORS_REDIS ?? "" };
         this.connections = new Map();
         this.options = this.fill(data.set ?? {});
     }

@@ -22,7 +22,7 @@ class Story:
     def __init__(self, data):
         self.data = data
         self.dir = tempfile.mkdtemp(prefix='vector-')
-        self.saved = {'dir': self.dir}
+        self.saved = {'dir': self.dir, 'redis': os.environ.get('VECTORS_REDIS', '')}
         self.connections = {}
         self.options = self.fill(data.get('set', {}))
         self.keeper = None

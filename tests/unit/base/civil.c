@@ -1,5 +1,6 @@
 /*
- * Days as dates and back, judged by counting them one by one.
+ * Tests of src/base/civil.c: days as dates and back, judged by counting them one by one.
+ * Not of time zones (zone.c) or of text (stamp.c).
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -186,6 +186,8 @@ int bk__job_execute(struct bk__job *job); /* runs or relays it */
 /* plan.c, on the keeper thread with the lock held: runs what is due. In how many
    milliseconds to look again; -1: no need. */
 int64_t bk__plan_tick(struct bk__keeper *k);
+/* The same thread, as it ends: what has ended since is recorded and told. */
+void bk__plan_finish(struct bk__keeper *k);
 void bk__plan_clear(struct bk__keeper *k); /* nothing runs any more */
 
 /* leader.c: starts the thread that is, or waits to be, the leader, and waits for its first look;

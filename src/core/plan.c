@@ -122,6 +122,12 @@ static void begin(struct bk__keeper *k, struct bk__plan_state *plan) {
     } else {
         json_object_put(args);
     }
+    if (!job) {
+        bk__due_failed(&plan->due, bk__keeper_wall(k));
+        if (plan->row->recorded) {
+            save_record(k, plan, false);
+        }
+    }
     pthread_mutex_lock(&k->lock);
     plan->job = job;
 }
@@ -193,6 +199,14 @@ static int64_t tick_one(struct bk__keeper *k, struct bk__plan_state *plan) {
         return 0; /* look at once: it may have ended, or not have begun */
     }
     return wait < LOOK_AGAIN_MS ? wait : LOOK_AGAIN_MS;
+}
+
+void bk__plan_finish(struct bk__keeper *k) {
+    for (int i = 0; k->plans_on && i < k->plan_count; i++) {
+        if (k->plans[i].job && k->plans[i].job->state == BK__JOB_ENDED) {
+            finish(k, &k->plans[i]);
+        }
+    }
 }
 
 int64_t bk__plan_tick(struct bk__keeper *k) {

@@ -74,6 +74,9 @@ static void *run_keeper(void *argument) {
     }
     pthread_mutex_unlock(&k->lock);
     join_lanes(k);
+    pthread_mutex_lock(&k->lock);
+    bk__plan_finish(k);
+    pthread_mutex_unlock(&k->lock);
     bk__leader_await(k);
     pthread_mutex_lock(&k->lock);
     k->threaded = false;

@@ -355,6 +355,27 @@ static void test_core_plan__a_broken_record_is_no_obstacle(void **state) {
     close_keeper();
 }
 
+/* Ended while the keeper closes: nobody looks at the schedule any more, but it is written down. */
+static void test_core_plan__what_ends_with_the_keeper_is_noted(void **state) {
+    char *text = NULL;
+    (void)state;
+    sandbox_write("bot.db", "");
+    write_run();
+    open_keeper();
+    pass_time(HOUR);
+    while (!bk__file_exists(sandbox_path("schedule.json")) || !text ||
+           !strstr(text, "2025-12-05T11:30:00.000Z")) {
+        free(text);
+        text = NULL;
+        bk__file_load(sandbox_path("schedule.json"), 1000, &text, NULL);
+    }
+    free(text);
+    close_keeper();
+    assert_int_equal(bk__file_load(sandbox_path("schedule.json"), 1000, &text, NULL), 0);
+    assert_null(strstr(text, "unfinished"));
+    free(text);
+}
+
 /* What a job takes for now when it asks for ages. */
 static int64_t now_for_ages(void) {
     struct bk__job *job =
@@ -395,6 +416,7 @@ int main(void) {
         TEST(another_rule_sets_another_time),
         TEST(a_cron_time_is_not_served_twice),
         TEST(what_was_killed_is_tried_again_soon),
+        TEST(what_ends_with_the_keeper_is_noted),
         TEST(a_jump_forward_makes_nothing_old),
         TEST(a_broken_record_is_no_obstacle),
     };

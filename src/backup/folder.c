@@ -225,14 +225,15 @@ static void collect(struct bk__job *job, const char *dir) {
 }
 
 int bk__folder_hide(struct bk__job *job, struct bk__folder *folder) {
-    return folder->scratch.path != NULL ? 0 : bk__scratch_open(job, &folder->scratch);
+    return folder->scratch.path != NULL ? 0
+                                        : bk__scratch_open_hidden(job, &folder->scratch);
 }
 
 static int hide_or_collect(struct bk__job *job, struct bk__folder *folder) {
     if (bk__encryption_wanted(bk__job_config(job))) {
         return bk__folder_hide(job, folder);
     }
-    bk__scratch_sweep(job);
+    bk__scratch_sweep_hidden(job);
     return 0;
 }
 

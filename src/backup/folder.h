@@ -25,7 +25,7 @@ struct bk__folder {
 int bk__folder_open(struct bk__job *job, struct bk__folder *ret);
 void bk__folder_close(struct bk__folder *folder); /* {0} and a closed one are fine */
 
-/* From now on temporary images are made in state.dir/scratch, because what they come from or become
+/* From now on temporary images are made in state.dir/hidden, because what they come from or become
    is encrypted. bk__folder_open() does it where the options ask for it. */
 int bk__folder_hide(struct bk__job *job, struct bk__folder *folder);
 

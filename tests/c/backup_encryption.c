@@ -233,10 +233,28 @@ test_backup_encryption__no_plain_file_stands_there_for_changes_either(void **sta
     assert_int_equal(box_assert_sound(box_database()), ROWS_BIG + 6);
 }
 
+/* What other tools left behind was plain; what is made of it is not. */
+static void
+test_backup_encryption__foreign_backups_are_adopted_and_restored(void **state) {
+    char command[1024];
+    (void)state;
+    with_key(ROWS_BIG);
+    box_create(NULL);
+    snprintf(command, sizeof command, "cp '%s' '%s'", box_database(),
+             sandbox_path("backups/backup_2024-01-15.db"));
+    free(box_shell(command));
+    box_do("DELETE FROM left_side");
+    box_call("backup.restore", "{\"name\":\"backup_2024-01-15.db\"}");
+    assert_int_equal(box_assert_sound(box_database()), ROWS_BIG);
+    box_call("backup.adopt", "{\"name\":\"backup_2024-01-15.db\",\"move\":true}");
+    assert_int_equal(box_backups("*.enc"), 3);
+    assert_nothing_plain();
+}
+
 static void
 test_backup_encryption__leftovers_in_the_state_folder_are_collected(void **state) {
     static const char leftover[] =
-        "bot.db.botkeep/scratch/.tmp-manual_2025-12-04T10-30-00.db";
+        "bot.db.botkeep/hidden/.tmp-manual_2025-12-04T10-30-00.db";
     (void)state;
     with_key(ROWS_SMALL);
     sandbox_write(leftover, MARKER);
@@ -446,6 +464,7 @@ int main(void) {
         TEST(a_rehearsal_says_how_deep_it_went),
         TEST(no_plain_file_is_ever_in_the_folder),
         TEST(no_plain_file_stands_there_for_changes_either),
+        TEST(foreign_backups_are_adopted_and_restored),
         TEST(leftovers_in_the_state_folder_are_collected),
         TEST(a_key_file_others_read_is_refused),
         TEST(a_missing_key_file_is_refused),

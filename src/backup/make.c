@@ -24,6 +24,15 @@
 #define SLACK (INT64_C(1) << 20) /* manifests, folders, the file system's own needs */
 #define MOST_IN_A_SECOND 100000
 
+/* Which server it was, and what program dumps it: a restore in some years may want to know. */
+static void note_versions(struct bk__making *m, struct json_object *report) {
+    struct json_object *client = bk__json_member(report, "client");
+    snprintf(m->facts.server_version, sizeof m->facts.server_version, "%s",
+             bk__json_text(report, "server_version", ""));
+    snprintf(m->facts.client_version, sizeof m->facts.client_version, "%s",
+             bk__json_text(client, "version", ""));
+}
+
 /* The snapshot's size, and half of it again for a compressed archive; what turns out to be worse
    ends as a full disk, which is cleaned up after. */
 static int check_space(struct bk__making *m) {
@@ -41,6 +50,7 @@ static int check_space(struct bk__making *m) {
         int64_t bytes = pages > 0 ? pages * bk__json_int(report, "page_size", 0)
                                   : bk__json_int(report, "bytes", 0);
         bool packs = bk__making_compression(m, bytes) != BK__PLAIN;
+        note_versions(m, report);
         m->expected = bytes;
         int64_t archive = packs ? bytes / 2 : m->encrypted ? bytes : 0;
         rc = bk__folder_room(m->folder, bytes, archive + SLACK, "a backup");

@@ -76,8 +76,14 @@ static bool show_brief(struct json_object *to, const struct bk__manifest *m) {
     return ok;
 }
 
+static bool add_version(struct json_object *to, const char *name, const char *version) {
+    return version[0] == '\0' || bk__json_add_text(to, name, version);
+}
+
 static bool show_rest(struct json_object *to, const struct bk__manifest *m) {
-    return bk__json_add_text(to, "archive_sha256", m->archive_sha256) &&
+    return add_version(to, "server_version", m->server_version) &&
+           add_version(to, "client_version", m->client_version) &&
+           bk__json_add_text(to, "archive_sha256", m->archive_sha256) &&
            bk__json_add_int(to, "page_size", m->page_size) &&
            bk__json_add_int(to, "pages", m->pages) &&
            bk__json_add_int(to, "snapshot_ms", m->snapshot_ms) &&
@@ -359,6 +365,12 @@ static void read_tables(struct reader *reader, struct bk__manifest *m) {
     m->tables = json_object_get(tables);
 }
 
+static void read_version(struct reader *reader, const char *name, char out[64]) {
+    if (bk__json_member(reader->object, name) != NULL) {
+        snprintf(out, 64, "%s", read_text(reader, name, 63));
+    }
+}
+
 static void read_proof(struct reader *reader, struct bk__manifest *m) {
     struct json_object *verified = bk__json_member(reader->object, "verified");
     if (!json_object_is_type(verified, json_type_boolean)) {
@@ -374,6 +386,8 @@ static void read_proof(struct reader *reader, struct bk__manifest *m) {
     }
     m->error = read_optional(reader, "error", 65536);
     m->remark = read_optional(reader, "remark", 1024);
+    read_version(reader, "server_version", m->server_version);
+    read_version(reader, "client_version", m->client_version);
 }
 
 /* Everything that a backup and a part of a set have alike. */

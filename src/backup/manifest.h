@@ -49,6 +49,8 @@ struct bk__manifest {
     int64_t payload_bytes;
     int chain;                  /* how many others it needs; the catalogue counts them */
     char store[32];             /* "sqlite", "postgres", ...: the driver's name */
+    char server_version[64];    /* of a store that is a server; "": none, or not told */
+    char client_version[64];    /* of the program that dumped it, where one did */
     char *error;                /* why it is not verified; NULL otherwise */
     struct json_object *tables; /* rows per table */
 

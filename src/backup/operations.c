@@ -61,6 +61,8 @@ static const struct bk__field create_result[] = {
     {"status", "text", "", "complete|partial",
      "Of a set of several stores: complete; one that lacks a store ends with "
      "BK_EPARTIAL."},
+    {"server_version", "text", "", "", "Of a store that is a server: which one it was."},
+    {"client_version", "text", "", "", "Of the program that dumped it, where one did."},
     {"skew_ms", "int", "", "", "Of a set: the time between its snapshots."},
     {"stores", "list", "", "",
      "Of a set: each store, with what a backup of it alone would tell."},

@@ -86,17 +86,21 @@ class Box:
 
     # ---- the program ----
 
-    def run(self, *words, **options):
-        """(status, result or {}, all that was said)"""
+    def start(self, *words, **options):
         chosen = dict(self.options, **{name.replace('_', '-'): value for name, value in options.items()})
         command = [BOTKEEP, *words, '--json']
         for name, value in chosen.items():
             command += ['--' + name, value]
         environment = {name: value for name, value in os.environ.items()
                        if not name.startswith(('REDIS', 'BACKUP_', 'DATABASE', 'POSTGRES', 'PG'))}
-        done = subprocess.run(command, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              env=environment, timeout=120, check=False)
-        return done.returncode, json.loads(done.stdout) if done.stdout.strip() else {}, done.stdout + done.stderr
+        return subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True, env=environment)
+
+    def run(self, *words, **options):
+        """(status, result or {}, all that was said)"""
+        child = self.start(*words, **options)
+        out, err = child.communicate(timeout=120)
+        return child.returncode, json.loads(out) if out.strip() else {}, out + err
 
     def good(self, *words, **options):
         status, result, said = self.run(*words, **options)
@@ -110,17 +114,21 @@ class Box:
             need(text in said, '%r is not in: %s' % (text, said))
         return said
 
+    def python(self, script, *arguments, **options):
+        """Runs it with the options as JSON and the arguments; what it printed."""
+        chosen = {name.replace('-', '_'): value for name, value in dict(self.options, **options).items()}
+        chosen.update(backup_every='0', backup_on_shutdown='false', health_enabled='false')
+        done = subprocess.run([sys.executable, '-c', script, json.dumps(chosen), *arguments], cwd=self.folder,
+                              timeout=200, capture_output=True, text=True, check=False,
+                              env=dict(os.environ, PYTHONPATH=str(ROOT / 'bindings/python'),
+                                       BOTKEEP_LIBRARY=str((BUILD / 'libbotkeep.so.0').resolve())))
+        need(done.returncode == 0, done.stdout + done.stderr)
+        return done.stdout
+
     def start_bot(self, **options):
         """A start of the bot and its end, which applies what is staged."""
-        script = ('import sys, json, botkeep\n'
-                  'options = json.loads(sys.argv[1])\n'
-                  'with botkeep.Keeper(**options):\n'
-                  '    pass\n')
-        options.update((name.replace('-', '_'), value) for name, value in self.options.items())
-        options.update(backup_every='0', backup_on_shutdown='false', health_enabled='false')
-        subprocess.run([sys.executable, '-c', script, json.dumps(options)], check=True, cwd=self.folder, timeout=120,
-                       env=dict(os.environ, PYTHONPATH=str(ROOT / 'bindings/python'),
-                                BOTKEEP_LIBRARY=str((BUILD / 'libbotkeep.so.0').resolve())))
+        self.python('import sys, json, botkeep\nwith botkeep.Keeper(**json.loads(sys.argv[1])):\n    pass\n',
+                    **options)
 
     # ---- what is there ----
 

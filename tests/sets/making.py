@@ -379,6 +379,60 @@ def a_set_of_postgres_and_redis():
                 text = file.read()
             for secret in ('s3cret', servers.PASSWORD):
                 need(secret not in text, 'a secret is in the manifest')
+            need(manifest['stores'][0]['server_version'].startswith(server.sql('SHOW server_version').split('.')[0]),
+                 str(manifest['stores'][0].get('server_version')))
+            need(manifest['stores'][0]['client_version'], 'no version of pg_dump')
+            same(manifest['stores'][1]['server_version'], redis.info('redis_version'))
             part = os.path.join(made['path'], manifest['stores'][0]['name'])
             need('facts' in server.program('pg_restore', '-l', part), 'pg_restore does not see the table')
             same(box.good('backup', 'verify')['verified'], 1)
+
+
+@fact
+def cancelled_anywhere_it_leaves_nothing_and_what_ended_is_whole():
+    """Through the Python binding: the same keeper goes on working."""
+    with servers.Redis() as redis, Box(redis, backup_set='tar', backup_keep='0') as box:
+        box.fill('nineteen', rows=20000)
+        script = """
+import json, random, sys, time, botkeep
+options, seed = json.loads(sys.argv[1]), int(sys.argv[2])
+chance = random.Random(seed)
+ended = cancelled = 0
+with botkeep.Keeper(**options) as keeper:
+    began = time.monotonic()
+    keeper.backup.create().result()
+    span = time.monotonic() - began
+    for _ in range(40):
+        job = keeper.backup.create()
+        time.sleep(chance.uniform(0, span))
+        job.cancel()
+        try:
+            job.result()
+            ended += 1
+        except botkeep.CancelledError:
+            cancelled += 1
+    keeper.backup.create().result()
+print(ended, cancelled)
+"""
+        seed = time.time_ns() % 1000003
+        done = box.python(script, str(seed))
+        ended, cancelled = map(int, done.split())
+        need(cancelled >= 5, 'seed %d: only %d were cancelled' % (seed, cancelled))
+        same(box.hidden(), [], 'seed %d: what is left' % seed)
+        same(box.good('backup', 'list')['total'], ended + 2)
+        same(box.good('backup', 'verify', '--all')['failed'], 0)
+
+
+@fact
+def several_processes_at_once_make_whole_sets():
+    with servers.Redis() as redis, Box(redis, backup_keep='0') as box:
+        box.fill('twenty')
+        children = [box.start('backup', 'create', '--note', str(n)) for n in range(5)]
+        for child in children:
+            out, err = child.communicate(timeout=120)
+            need(child.returncode == 0, out + err)
+        listed = box.good('backup', 'list')['backups']
+        same(sorted(b['sequence'] for b in listed), [1, 2, 3, 4, 5])
+        same(sorted(b['note'] for b in listed), list('01234'))
+        same(box.good('backup', 'verify', '--all')['verified'], 5)
+        same(box.hidden(), [])

@@ -232,6 +232,10 @@ export interface BackupCreateResult {
      * Of a set of several stores: complete; one that lacks a store ends with BK_EPARTIAL.
      */
     status: "complete" | "partial";
+    /** Of a store that is a server: which one it was. */
+    server_version: string;
+    /** Of the program that dumped it, where one did. */
+    client_version: string;
     /** Of a set: the time between its snapshots. */
     skew_ms: number;
     /** Of a set: each store, with what a backup of it alone would tell. */

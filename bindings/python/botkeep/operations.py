@@ -119,6 +119,8 @@ class BackupCreateResult(TypedDict):
     unchanged: bool
     unchanged_since: str
     status: Literal["complete", "partial"]
+    server_version: str
+    client_version: str
     skew_ms: int
     stores: List[BackupCreateResultStores]
 

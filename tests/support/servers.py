@@ -159,6 +159,8 @@ class Redis(Server):
         super().__init__()
         if shutil.which('redis-server') is None:
             raise Failed('Redis is not installed: apt-get install redis-server')
+        while self.port > 55000:  # a node of a cluster takes the port 10000 above as well
+            self.port = free_port()
         self.password = password
         self.socket = os.path.join(self.folder, 'redis.sock')
         lines = ['bind 127.0.0.1', 'port %d' % self.port, 'unixsocket ' + self.socket, 'dir ' + self.folder,

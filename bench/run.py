@@ -20,6 +20,7 @@ sys.path.insert(0, os.path.join(ROOT, "bindings", "python"))
 os.environ["BOTKEEP_LIBRARY"] = LIBRARY
 
 import archives  # noqa: E402
+import changes  # noqa: E402
 import database  # noqa: E402
 import postgres  # noqa: E402
 from measure import (Table, alternate, percentile, reset_peak, run, status_kb, sync)  # noqa: E402
@@ -239,7 +240,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--dir", help="where the databases are made (default: a temporary folder)")
     parser.add_argument("--large", action="store_true", help="the growth up to 5 GB, which takes minutes")
-    parser.add_argument("sections", nargs="*", help="snapshot archive restore growth encryption postgres health latency "
+    parser.add_argument("sections", nargs="*", help="snapshot archive restore growth encryption changes postgres health latency "
                         "memory open stall")
     wanted = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="botkeep-bench-", dir=wanted.dir)
@@ -254,6 +255,7 @@ def main():
         section("restore", names, archives.restores, folder, table, rounds)
         section("growth", names, archives.growth, folder, table, rounds, wanted.large)
         section("encryption", names, encryption, folder, table, rounds)
+        section("changes", names, changes.changes, folder, table, rounds, keeper_on)
         section("postgres", names, postgres.dumps, folder, table, rounds, wanted.size)
         section("health", names, health, folder, table, rounds)
         section("latency", names, write_latency, folder, table, rounds)

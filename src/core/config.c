@@ -236,7 +236,9 @@ char *bk__config_show(const struct bk__config *config, const char *option) {
         return NULL;
     }
     const char *value = config->settings[found].value;
-    bool secret = bk__option_rows[found].type == BK__SECRET && value[0];
+    /* A login without its redis:// is no URL to who hides passwords in URLs. */
+    bool bare = found == BK__OPT_REDIS && strchr(value, '@') && !strstr(value, "://");
+    bool secret = (bk__option_rows[found].type == BK__SECRET && value[0]) || bare;
     char *shown = secret ? strdup("***") : bk__text_redact(value);
     if (!shown) {
         bk__fail_memory();

@@ -160,6 +160,12 @@ static int resolve_redis(struct bk__config *config, const char *dotenv) {
     }
     if (!value[0]) {
         code = bk__config_redis_url(dotenv, &url, &source);
+    } else if (!strstr(value, "://") && strchr(value, '@')) {
+        code =
+            bk__fail(BK_EINVAL,
+                     "The option redis (%s) holds a login but no redis:// before it. "
+                     "Nothing was changed. Write redis://[[user]:password@]host[:port].",
+                     bk__config_source(config, BK__OPT_REDIS));
     } else if (!strstr(value, "://")) {
         url = bk__text_printf("redis://%s", value);
         source = strdup(bk__config_source(config, BK__OPT_REDIS));

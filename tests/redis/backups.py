@@ -101,6 +101,15 @@ def a_managed_server_that_forbids_replication_is_told_apart():
 
 
 @fact
+def a_server_that_repeats_what_it_was_told_does_not_make_us_tell_it():
+    for said in (b"-ERR unknown command 'AUTH', with args beginning with: 'topsecret' \r\n",
+                 b'-ERR topsecret is wrong\r\n', b'-WRONGPASS topsecret\r\n', b'-NOPERM topsecret\r\n'):
+        with Fake(b'') as fake, Box(None, 'redis://:topsecret@127.0.0.1:%d' % fake.port) as box:
+            fake.login = said
+            same('topsecret' in box.bad('backup', 'create', code='BK_EDENIED'), False, said)
+
+
+@fact
 def tls_is_refused_with_advice():
     with Redis() as server, Box(server, 'rediss://:topsecret@127.0.0.1:%d' % server.port) as box:
         said = box.bad('backup', 'create', code='BK_EUNSUPPORTED', says='stunnel')

@@ -152,6 +152,7 @@ class Fake:
         self.info = dict(dict(redis_version='7.0.15', role='master', redis_mode='standalone'), **info)
         self.settings = settings or {}
         self.heard = b''
+        self.login = b'+OK\r\n'
         self.listener = socket.create_server(('127.0.0.1', 0))
         self.port = self.listener.getsockname()[1]
         self.after = after_psync
@@ -182,7 +183,7 @@ class Fake:
                     name = said.split(b'\r\n')[-2].decode()
                     link.sendall(b'*2\r\n' + bulk(name) + bulk(self.settings.get(name, 'no')))
                 else:
-                    link.sendall(b'+PONG\r\n' if b'PING' in said else b'+OK\r\n')
+                    link.sendall(b'+PONG\r\n' if b'PING' in said else self.login if b'AUTH' in said else b'+OK\r\n')
 
     def __enter__(self):
         return self

@@ -167,6 +167,12 @@ static void test_core_config_server__the_password_of_redis_is_not_shown(void **s
     free(shown);
     assert_string_equal(bk__config_source(config, BK__OPT_REDIS),
                         "environment REDIS_HOST");
+    assert_int_equal(bk__config_set(config, "redis", ":hunter2@cache"), 0);
+    shown = bk__config_show(config, "redis");
+    assert_string_equal(shown, "***");
+    free(shown);
+    assert_int_equal(bk__config_resolve(config), BK_EINVAL);
+    assert_null(strstr(bk__error_text(), "hunter2"));
     bk__config_free(config);
 }
 

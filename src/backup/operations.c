@@ -248,6 +248,7 @@ static const struct bk__field status_result[] = {
     {"dir", "text", "", "", "The folder of the backups."},
     {"total", "int", "", "", "How many there are."},
     {"total_bytes", "int", "", "", "Their size together."},
+    {"encrypts", "bool", "", "", "Whether new backups are encrypted."},
     {"newest", "object?", "", "", "The newest one, as in backup.list."},
     {"oldest", "object?", "", "", "The oldest one."},
     {"last_success_at", "text?", "", "", "When a backup was last made."},

@@ -20,6 +20,7 @@
 #include <core/keeper.h>
 #include <os/file.h>
 #include <backup/catalogue.h>
+#include <backup/encryption.h>
 #include <backup/foreign.h>
 #include <backup/record.h>
 #include <backup/stage.h>
@@ -228,6 +229,7 @@ static bool add_catalogue(struct bk__job *job, struct json_object *result,
            bk__json_put(result, "newest", newest) && add_oldest(result, catalogue) &&
            bk__json_add_int(result, "total", (int64_t)catalogue->count) &&
            bk__json_add_int(result, "total_bytes", total_bytes(catalogue)) &&
+           bk__json_add_bool(result, "encrypts", bk__encryption_wanted(config)) &&
            add_stamp(result, "next_due_at", planned,
                      planned ? next_due(job, catalogue) : 0) &&
            add_broken(result, catalogue);

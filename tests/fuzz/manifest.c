@@ -23,6 +23,7 @@ static void compare(const struct bk__manifest *a, const struct bk__manifest *b) 
     need(a->sequence == b->sequence && a->bytes == b->bytes && a->pages == b->pages);
     need(a->database_bytes == b->database_bytes && a->page_size == b->page_size);
     need(bk__form_same(&a->form, &b->form) && a->verified == b->verified);
+    need(a->encryption == b->encryption && strcmp(a->key_id, b->key_id) == 0);
     need((a->note == NULL) == (b->note == NULL));
     need(a->note == NULL || strcmp(a->note, b->note) == 0);
 }

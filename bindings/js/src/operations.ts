@@ -564,6 +564,8 @@ export interface BackupStatusResult {
     total: number;
     /** Their size together. */
     total_bytes: number;
+    /** Whether new backups are encrypted. */
+    encrypts: boolean;
     /** The newest one, as in backup.list. */
     newest: Record<string, unknown> | null;
     /** The oldest one. */

@@ -293,6 +293,7 @@ class BackupStatusResult(TypedDict):
     dir: str
     total: int
     total_bytes: int
+    encrypts: bool
     newest: Optional[Dict[str, Any]]
     oldest: Optional[Dict[str, Any]]
     last_success_at: Optional[str]

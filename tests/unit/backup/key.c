@@ -49,17 +49,17 @@ static void assert_comes_back(enum bk__key_mode mode) {
     bk__key_ring_free(ring);
 }
 
-static void test_key__shared_comes_back(void **state) {
+static void test_backup_key__shared_comes_back(void **state) {
     (void)state;
     assert_comes_back(BK__KEY_SHARED);
 }
 
-static void test_key__recipient_comes_back(void **state) {
+static void test_backup_key__recipient_comes_back(void **state) {
     (void)state;
     assert_comes_back(BK__KEY_RECIPIENT);
 }
 
-static void test_key__file_is_private_and_never_overwritten(void **state) {
+static void test_backup_key__file_is_private_and_never_overwritten(void **state) {
     struct bk__key key = saved("key", BK__KEY_SHARED);
     struct stat info;
     char *before = text_of("key");
@@ -74,7 +74,7 @@ static void test_key__file_is_private_and_never_overwritten(void **state) {
     free(after);
 }
 
-static void test_key__link_in_the_way_is_not_followed(void **state) {
+static void test_backup_key__link_in_the_way_is_not_followed(void **state) {
     struct bk__key key;
     (void)state;
     assert_int_equal(bk__key_generate(BK__KEY_SHARED, &key), 0);
@@ -83,7 +83,7 @@ static void test_key__link_in_the_way_is_not_followed(void **state) {
     assert_false(bk__file_exists(sandbox_path("target")));
 }
 
-static void test_key__two_keys_are_two(void **state) {
+static void test_backup_key__two_keys_are_two(void **state) {
     struct bk__key one = saved("one", BK__KEY_SHARED);
     struct bk__key two = saved("two", BK__KEY_SHARED);
     (void)state;
@@ -102,7 +102,7 @@ static int load(const char *name) {
     return rc;
 }
 
-static void test_key__readable_by_others_is_refused(void **state) {
+static void test_backup_key__readable_by_others_is_refused(void **state) {
     static const mode_t modes[] = {0640, 0604, 0660, 0601, 0644, 0444};
     (void)state;
     saved("key", BK__KEY_SHARED);
@@ -115,7 +115,7 @@ static void test_key__readable_by_others_is_refused(void **state) {
     assert_int_equal(load("key"), 0);
 }
 
-static void test_key__missing_and_strange_files_are_refused(void **state) {
+static void test_backup_key__missing_and_strange_files_are_refused(void **state) {
     (void)state;
     assert_int_equal(load("missing"), BK_ENOTFOUND);
     assert_int_equal(mkfifo(sandbox_path("pipe"), 0600), 0);
@@ -146,7 +146,7 @@ static char *key_line(char *text) {
 }
 
 static void
-test_key__every_damaged_byte_is_found_and_told_without_the_secret(void **state) {
+test_backup_key__every_damaged_byte_is_found_and_told_without_the_secret(void **state) {
     saved("key", BK__KEY_RECIPIENT);
     char *text = text_of("key");
     char *line = key_line(text);
@@ -171,7 +171,7 @@ test_key__every_damaged_byte_is_found_and_told_without_the_secret(void **state) 
     free(text);
 }
 
-static void test_key__several_keys_are_found_by_their_ids(void **state) {
+static void test_backup_key__several_keys_are_found_by_their_ids(void **state) {
     struct bk__key one = saved("one", BK__KEY_SHARED);
     struct bk__key two = saved("two", BK__KEY_RECIPIENT);
     char *text_one = text_of("one");
@@ -192,7 +192,7 @@ static void test_key__several_keys_are_found_by_their_ids(void **state) {
     free(both);
 }
 
-static void test_key__seventeen_keys_are_refused(void **state) {
+static void test_backup_key__seventeen_keys_are_refused(void **state) {
     saved("one", BK__KEY_SHARED);
     char *text = text_of("one");
     const char *line = key_line(text);
@@ -212,7 +212,7 @@ static void test_key__seventeen_keys_are_refused(void **state) {
     free(text);
 }
 
-static void test_key__public_text_comes_back_and_a_typo_is_found(void **state) {
+static void test_backup_key__public_text_comes_back_and_a_typo_is_found(void **state) {
     struct bk__key key;
     struct bk__key other;
     char text[BK__KEY_PUBLIC_SIZE];
@@ -240,17 +240,17 @@ static void test_key__public_text_comes_back_and_a_typo_is_found(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_key__shared_comes_back),
-        TEST(test_key__recipient_comes_back),
-        TEST(test_key__file_is_private_and_never_overwritten),
-        TEST(test_key__link_in_the_way_is_not_followed),
-        TEST(test_key__two_keys_are_two),
-        TEST(test_key__readable_by_others_is_refused),
-        TEST(test_key__missing_and_strange_files_are_refused),
-        TEST(test_key__every_damaged_byte_is_found_and_told_without_the_secret),
-        TEST(test_key__several_keys_are_found_by_their_ids),
-        TEST(test_key__seventeen_keys_are_refused),
-        TEST(test_key__public_text_comes_back_and_a_typo_is_found),
+        TEST(test_backup_key__shared_comes_back),
+        TEST(test_backup_key__recipient_comes_back),
+        TEST(test_backup_key__file_is_private_and_never_overwritten),
+        TEST(test_backup_key__link_in_the_way_is_not_followed),
+        TEST(test_backup_key__two_keys_are_two),
+        TEST(test_backup_key__readable_by_others_is_refused),
+        TEST(test_backup_key__missing_and_strange_files_are_refused),
+        TEST(test_backup_key__every_damaged_byte_is_found_and_told_without_the_secret),
+        TEST(test_backup_key__several_keys_are_found_by_their_ids),
+        TEST(test_backup_key__seventeen_keys_are_refused),
+        TEST(test_backup_key__public_text_comes_back_and_a_typo_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

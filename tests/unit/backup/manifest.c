@@ -201,6 +201,53 @@ static void test_backup_manifest__facts_must_agree_with_each_other(void **state)
                    "\"a store with a name that is far too long to be the name of one\"");
 }
 
+/* The good one as an encrypted one, with these two members. */
+static bool accepts_encrypted(const char *encryption, const char *key_id) {
+    struct bk__manifest m;
+    char why[100];
+    fill(&m);
+    m.form.encrypted = true;
+    snprintf(m.name, sizeof m.name, "manual_2025-12-04T10-30-00.db.gz.enc");
+    m.encryption = BK__KEY_SHARED;
+    snprintf(m.key_id, sizeof m.key_id, "0123456789abcdef");
+    char *good = bk__manifest_print(&m);
+    struct json_object *object = bk__json_parse(good, NULL);
+    assert_true(bk__json_add_text(object, "encryption", encryption) &&
+                bk__json_add_text(object, "key_id", key_id));
+    char *text = bk__json_print(object);
+    bk__manifest_clear(&m);
+    bool good_one = bk__manifest_parse(text, &m, why, sizeof why);
+    if (good_one) {
+        assert_string_equal(m.key_id, key_id);
+        assert_string_equal(bk__encryptions[m.encryption], encryption);
+        bk__manifest_clear(&m);
+    }
+    json_object_put(object);
+    free(text);
+    free(good);
+    return good_one;
+}
+
+static void test_backup_manifest__encryption_fits_the_name(void **state) {
+    (void)state;
+    assert_true(accepts_encrypted("key", "0123456789abcdef"));
+    assert_true(accepts_encrypted("recipient", "fedcba9876543210"));
+    assert_false(accepts_encrypted("none", "0123456789abcdef"));
+    assert_false(accepts_encrypted("rot13", "0123456789abcdef"));
+    assert_false(accepts_encrypted("key", ""));
+    assert_false(accepts_encrypted("key", "0123456789ABCDEF"));
+    assert_false(accepts_encrypted("key", "0123456789abcde"));
+    assert_refused("encryption", "\"key\"");
+    assert_refused("encryption", "7");
+    char *text = changed("encryption", NULL); /* as before there was any */
+    struct bk__manifest m;
+    char why[100];
+    assert_true(bk__manifest_parse(text, &m, why, sizeof why));
+    assert_int_equal(m.encryption, BK__KEY_NONE);
+    bk__manifest_clear(&m);
+    free(text);
+}
+
 static void test_backup_manifest__what_is_no_json_object_is_refused(void **state) {
     (void)state;
     assert_text_refused("");
@@ -269,6 +316,7 @@ int main(void) {
         cmocka_unit_test(test_backup_manifest__wrong_types_and_ranges_are_refused),
         cmocka_unit_test(test_backup_manifest__places_may_be_missing_but_not_wrong),
         cmocka_unit_test(test_backup_manifest__facts_must_agree_with_each_other),
+        cmocka_unit_test(test_backup_manifest__encryption_fits_the_name),
         cmocka_unit_test(test_backup_manifest__what_is_no_json_object_is_refused),
         cmocka_unit_test(test_backup_manifest__every_truncation_is_refused),
         cmocka_unit_test(test_backup_manifest__every_flipped_byte_is_survived),

@@ -60,7 +60,7 @@ static void assert_opens(const struct bk__seal *seal, size_t size) {
     free(frame);
 }
 
-static void test_seal__frames_of_every_size_come_back(void **state) {
+static void test_backup_seal__frames_of_every_size_come_back(void **state) {
     static const size_t sizes[] = {0, 1, 15, 16, 17, SIZE, BK__SEAL_LIMIT};
     struct bk__key key = key_of(BK__KEY_SHARED);
     struct bk__seal seal = begun(&key);
@@ -70,7 +70,7 @@ static void test_seal__frames_of_every_size_come_back(void **state) {
     }
 }
 
-static void test_seal__contents_are_not_readable(void **state) {
+static void test_backup_seal__contents_are_not_readable(void **state) {
     struct bk__key key = key_of(BK__KEY_SHARED);
     struct bk__seal seal = begun(&key);
     unsigned char frame[SIZE + BK__SEAL_AROUND];
@@ -103,17 +103,17 @@ static void assert_reads(enum bk__key_mode mode) {
     free(frame);
 }
 
-static void test_seal__shared_key_reads_what_it_wrote(void **state) {
+static void test_backup_seal__shared_key_reads_what_it_wrote(void **state) {
     (void)state;
     assert_reads(BK__KEY_SHARED);
 }
 
-static void test_seal__recipient_reads_what_the_public_key_wrote(void **state) {
+static void test_backup_seal__recipient_reads_what_the_public_key_wrote(void **state) {
     (void)state;
     assert_reads(BK__KEY_RECIPIENT);
 }
 
-static void test_seal__public_key_does_not_read(void **state) {
+static void test_backup_seal__public_key_does_not_read(void **state) {
     struct bk__key key = key_of(BK__KEY_RECIPIENT);
     struct bk__key writer = public_of(&key);
     struct bk__seal seal = begun(&writer);
@@ -122,7 +122,7 @@ static void test_seal__public_key_does_not_read(void **state) {
     assert_false(bk__seal_open(seal.header, &writer, &again));
 }
 
-static void test_seal__other_keys_do_not_read(void **state) {
+static void test_backup_seal__other_keys_do_not_read(void **state) {
     struct bk__key key = key_of(BK__KEY_SHARED);
     struct bk__key other = key_of(BK__KEY_SHARED);
     struct bk__seal seal = begun(&key);
@@ -137,7 +137,7 @@ static void test_seal__other_keys_do_not_read(void **state) {
     free(frame);
 }
 
-static void test_seal__two_archives_of_one_key_share_nothing(void **state) {
+static void test_backup_seal__two_archives_of_one_key_share_nothing(void **state) {
     struct bk__key key = key_of(BK__KEY_SHARED);
     struct bk__seal one = begun(&key);
     struct bk__seal two = begun(&key);
@@ -151,7 +151,7 @@ static void test_seal__two_archives_of_one_key_share_nothing(void **state) {
     free(frame);
 }
 
-static void test_seal__place_is_part_of_a_frame(void **state) {
+static void test_backup_seal__place_is_part_of_a_frame(void **state) {
     struct bk__key key = key_of(BK__KEY_SHARED);
     struct bk__seal seal = begun(&key);
     (void)state;
@@ -167,7 +167,7 @@ static void test_seal__place_is_part_of_a_frame(void **state) {
     free(far);
 }
 
-static void test_seal__every_flipped_bit_of_a_frame_is_found(void **state) {
+static void test_backup_seal__every_flipped_bit_of_a_frame_is_found(void **state) {
     struct bk__key key = key_of(BK__KEY_SHARED);
     struct bk__seal seal = begun(&key);
     size_t whole = 0;
@@ -183,7 +183,7 @@ static void test_seal__every_flipped_bit_of_a_frame_is_found(void **state) {
     free(frame);
 }
 
-static void test_seal__frame_cut_short_is_not_the_last(void **state) {
+static void test_backup_seal__frame_cut_short_is_not_the_last(void **state) {
     struct bk__key key = key_of(BK__KEY_SHARED);
     struct bk__seal seal = begun(&key);
     size_t whole = 0;
@@ -196,7 +196,7 @@ static void test_seal__frame_cut_short_is_not_the_last(void **state) {
     free(frame);
 }
 
-static void test_seal__lengths_beyond_bounds_are_no_frames(void **state) {
+static void test_backup_seal__lengths_beyond_bounds_are_no_frames(void **state) {
     (void)state;
     assert_int_equal(bk__seal_frame_size((const unsigned char *)"\x0f\0\0\0"), 0);
     assert_int_equal(bk__seal_frame_size((const unsigned char *)"\x10\0\0\0"), 20);
@@ -206,7 +206,7 @@ static void test_seal__lengths_beyond_bounds_are_no_frames(void **state) {
     assert_int_equal(bk__seal_frame_size((const unsigned char *)"\xff\xff\xff\xff"), 0);
 }
 
-static void test_seal__every_flipped_bit_of_the_header_is_found(void **state) {
+static void test_backup_seal__every_flipped_bit_of_the_header_is_found(void **state) {
     struct bk__key key = key_of(BK__KEY_RECIPIENT);
     struct bk__seal seal = begun(&key);
     struct bk__seal again;
@@ -221,7 +221,7 @@ static void test_seal__every_flipped_bit_of_the_header_is_found(void **state) {
     }
 }
 
-static void test_seal__public_key_that_is_none_writes_nothing(void **state) {
+static void test_backup_seal__public_key_that_is_none_writes_nothing(void **state) {
     struct bk__key key = key_of(BK__KEY_RECIPIENT);
     struct bk__seal seal;
     (void)state;
@@ -230,7 +230,7 @@ static void test_seal__public_key_that_is_none_writes_nothing(void **state) {
     assert_non_null(strstr(bk__error_text(), key.id));
 }
 
-static void test_seal__wiping_leaves_zeros(void **state) {
+static void test_backup_seal__wiping_leaves_zeros(void **state) {
     static const struct bk__seal none;
     struct bk__key key = key_of(BK__KEY_SHARED);
     struct bk__seal seal = begun(&key);
@@ -241,20 +241,20 @@ static void test_seal__wiping_leaves_zeros(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_seal__frames_of_every_size_come_back),
-        cmocka_unit_test(test_seal__contents_are_not_readable),
-        cmocka_unit_test(test_seal__shared_key_reads_what_it_wrote),
-        cmocka_unit_test(test_seal__recipient_reads_what_the_public_key_wrote),
-        cmocka_unit_test(test_seal__public_key_does_not_read),
-        cmocka_unit_test(test_seal__other_keys_do_not_read),
-        cmocka_unit_test(test_seal__two_archives_of_one_key_share_nothing),
-        cmocka_unit_test(test_seal__place_is_part_of_a_frame),
-        cmocka_unit_test(test_seal__every_flipped_bit_of_a_frame_is_found),
-        cmocka_unit_test(test_seal__frame_cut_short_is_not_the_last),
-        cmocka_unit_test(test_seal__lengths_beyond_bounds_are_no_frames),
-        cmocka_unit_test(test_seal__every_flipped_bit_of_the_header_is_found),
-        cmocka_unit_test(test_seal__public_key_that_is_none_writes_nothing),
-        cmocka_unit_test(test_seal__wiping_leaves_zeros),
+        cmocka_unit_test(test_backup_seal__frames_of_every_size_come_back),
+        cmocka_unit_test(test_backup_seal__contents_are_not_readable),
+        cmocka_unit_test(test_backup_seal__shared_key_reads_what_it_wrote),
+        cmocka_unit_test(test_backup_seal__recipient_reads_what_the_public_key_wrote),
+        cmocka_unit_test(test_backup_seal__public_key_does_not_read),
+        cmocka_unit_test(test_backup_seal__other_keys_do_not_read),
+        cmocka_unit_test(test_backup_seal__two_archives_of_one_key_share_nothing),
+        cmocka_unit_test(test_backup_seal__place_is_part_of_a_frame),
+        cmocka_unit_test(test_backup_seal__every_flipped_bit_of_a_frame_is_found),
+        cmocka_unit_test(test_backup_seal__frame_cut_short_is_not_the_last),
+        cmocka_unit_test(test_backup_seal__lengths_beyond_bounds_are_no_frames),
+        cmocka_unit_test(test_backup_seal__every_flipped_bit_of_the_header_is_found),
+        cmocka_unit_test(test_backup_seal__public_key_that_is_none_writes_nothing),
+        cmocka_unit_test(test_backup_seal__wiping_leaves_zeros),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

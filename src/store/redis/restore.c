@@ -59,6 +59,7 @@ static int ask_info(struct restoring *r, const char *section, char **ret) {
 
     do {
         rc = reach_again(r);
+        bk__redis_watch_beat(&r->watch);
         if (rc == 0) {
             rc = bk__redis_info(&r->redis->link, section, ret);
         }

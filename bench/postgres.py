@@ -13,10 +13,12 @@ def fill(server, size):
     part = size / MB_OF_ROWS
     server.sql("create database bot")
     server.sql("create table users (id int primary key, name text, xp bigint, seen timestamptz, note text); "
-               "insert into users select g, 'user' || g, (g::bigint * 7919) % 100003, now() - make_interval(secs => g), "
+               "insert into users select g, 'user' || g, (g::bigint * 7919) % 100003, "
+               "now() - make_interval(secs => g), "
                "md5(g::text) || ' said ' || md5((g * 3)::text) from generate_series(1, {0}) g; "
                "create table messages (id bigserial primary key, user_id int, at timestamptz, body text); "
-               "insert into messages (user_id, at, body) select (g::bigint * 31) % {0}, now() - make_interval(secs => g), "
+               "insert into messages (user_id, at, body) select (g::bigint * 31) % {0}, "
+               "now() - make_interval(secs => g), "
                "repeat(substr(md5(g::text), 1, 8) || ' hello ', 1 + g % 6) from generate_series(1, {1}) g; "
                "create index on messages (user_id); create index on messages (at)"
                .format(int(400000 * part), int(1800000 * part)), "bot")

@@ -240,7 +240,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--dir", help="where the databases are made (default: a temporary folder)")
     parser.add_argument("--large", action="store_true", help="the growth up to 5 GB, which takes minutes")
-    parser.add_argument("sections", nargs="*", help="snapshot archive restore growth encryption changes postgres health latency "
+    parser.add_argument("sections", nargs="*",
+                        help="snapshot archive restore growth encryption changes postgres health latency "
                         "memory open stall")
     wanted = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="botkeep-bench-", dir=wanted.dir)

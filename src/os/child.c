@@ -41,34 +41,51 @@ struct bk__minder {
 #define MAPPING (3 * STACK_SIZE)
 
 #define UNSEEN __attribute__((no_sanitize("thread", "address", "undefined")))
+#define SIGNALS_SIZE 8 /* of the kernel's signal sets */
+
+/* The kernel itself: functions of libc may be replaced, by sanitizers for one, and count on threads
+   that are theirs. */
+#define CALL(name, ...) syscall(SYS_##name, __VA_ARGS__)
+/* glibc's own name of clone(): what stands in for that one reads its caller's stack in the child. */
+extern int __clone(int (*entry)(void *), void *stack, int flags, void *context, ...);
+
+UNSEEN static void reset_signal(int number) {
+    const unsigned long usual[8] = {0}; /* the kernel's sigaction: SIG_DFL, no flags */
+
+    CALL(rt_sigaction, number, usual, NULL, SIGNALS_SIZE);
+}
 
 UNSEEN static void reset_signals(void) {
-    struct sigaction usual = {.sa_handler = SIG_DFL};
-    sigset_t none;
+    const unsigned long none = 0;
 
     for (int number = 1; number < NSIG; number++) {
-        sigaction(number, &usual, NULL); /* refused for the two that cannot be changed */
+        reset_signal(number); /* refused for the two that cannot be changed */
     }
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    CALL(rt_sigprocmask, SIG_SETMASK, &none, NULL, SIGNALS_SIZE);
+}
+
+UNSEEN static bool arrange(const struct bk__minder *minder) {
+    int last = minder->fd < 0 ? 2 : BK__CHILD_FD;
+
+    return CALL(prctl, PR_SET_PDEATHSIG, SIGKILL) == 0 && CALL(setpgid, 0, 0) == 0 &&
+           CALL(dup3, minder->in, 0, 0) >= 0 && CALL(dup3, minder->out, 1, 0) >= 0 &&
+           CALL(dup3, minder->out, 2, 0) >= 0 &&
+           (minder->fd < 0 || CALL(dup3, minder->fd, BK__CHILD_FD, 0) >= 0) &&
+           CALL(close_range, last + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
 }
 
 /* The program, up to its exec. The minder waits meanwhile, and so does the thread that started it. */
 UNSEEN static int become(void *context) {
     struct bk__minder *minder = context;
 
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && setpgid(0, 0) == 0 &&
-        dup2(minder->in, 0) >= 0 && dup2(minder->out, 1) >= 0 &&
-        dup2(minder->out, 2) >= 0 &&
-        (minder->fd < 0 || dup2(minder->fd, BK__CHILD_FD) >= 0)) {
-        close_range(minder->fd < 0 ? BK__CHILD_FD : BK__CHILD_FD + 1, ~0U,
-                    CLOSE_RANGE_CLOEXEC);
+    if (arrange(minder)) {
         reset_signals();
-        execve(minder->plan->argv[0], (char *const *)(uintptr_t)minder->plan->argv,
-               (char *const *)(uintptr_t)minder->plan->environment);
+        CALL(execve, minder->plan->argv[0], minder->plan->argv,
+             minder->plan->environment);
     }
     minder->error = -errno;
-    _exit(127);
+    CALL(exit_group, 127);
+    return 127;
 }
 
 /*
@@ -77,19 +94,18 @@ UNSEEN static int become(void *context) {
  */
 UNSEEN static int mind(void *context) {
     struct bk__minder *minder = context;
-    struct sigaction usual = {.sa_handler = SIG_DFL};
     int status = -1;
 
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    sigaction(SIGCHLD, &usual, NULL); /* ignored, it would take the status away */
+    CALL(prctl, PR_SET_PDEATHSIG, SIGKILL);
+    reset_signal(SIGCHLD); /* ignored, it would take the status away */
     minder->program =
         clone(become, (char *)minder + MAPPING, CLONE_VM | CLONE_VFORK | SIGCHLD, minder);
-    close_range(0, ~0U, 0);
-    if (minder->program > 0 &&
-        syscall(SYS_wait4, minder->program, &status, __WALL, NULL) > 0) {
+    CALL(close_range, 0, ~0U, 0);
+    if (minder->program > 0 && CALL(wait4, minder->program, &status, __WALL, NULL) > 0) {
         minder->status = status;
     }
-    _exit(0);
+    CALL(exit_group, 0);
+    return 0;
 }
 
 /* Signals stay blocked while memory is shared: a handler of the host's must not run in there. */
@@ -99,7 +115,7 @@ static int clone_minder(struct bk__minder *minder) {
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    pid = clone(mind, (char *)minder + 2 * STACK_SIZE, CLONE_VM, minder);
+    pid = __clone(mind, (char *)minder + 2 * STACK_SIZE, CLONE_VM, minder);
     pid = pid < 0 ? -errno : pid;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return pid;

@@ -1,6 +1,6 @@
 /*
  * PostgreSQL URLs as people, SQLAlchemy, asyncpg and Prisma write them, into libpq's keywords; what
- * is none is refused without its password.
+ * is none is refused without its password. Not connecting: tests/postgres. tests/unit/run runs it.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,7 @@
 """backups.py: facts about backups of a real server, whole restores of them, and the ways to a server.
 Not kills and cancels: ends.py. tests/postgres/run runs them.
 """
+import contextlib
 import json
 import os
 import signal
@@ -241,11 +242,12 @@ def refused(server):
 def server_stopped(server):
     box = Box(server)
     made, before = box.run('backup', 'create'), box.content()
-    child = box.start('backup', 'create')
-    pid = catch('pg_dump', child.pid, child)
-    server.stop(signal.SIGQUIT)
-    os.kill(pid, signal.SIGCONT)
-    box.end(child, 1)
+    with box.held():
+        child = box.start('backup', 'create')
+        pid = catch('pg_dump', child.pid, child)
+        server.stop(signal.SIGQUIT)
+        os.kill(pid, signal.SIGCONT)
+        box.end(child, 1)
     box.fails('backup', 'create', code='BK_EIO', said=['Connection refused'])
     health = box.start('health', '--json')
     must(json.loads(box.end(health, 2)[0])['database']['connected'] is False, 'health did not notice')
@@ -285,15 +287,18 @@ def client_programs(server):
 def passwords(server):
     """Neither arguments nor environment of a running pg_dump and pg_restore tell the password."""
     box = Box(server)
-    for name, words in (('pg_dump', ('backup', 'create')), ('pg_restore', ('backup', 'restore'))):
-        child = box.start(*words, OTHER_TOKEN='another secret')
-        pid = catch(name, child.pid, child)
+    box.slow_to_restore()
+    for name, words, held in (('pg_dump', ('backup', 'create'), box.held()),
+                              ('pg_restore', ('backup', 'restore'), contextlib.nullcontext())):
         seen = {}
-        for what in ('cmdline', 'environ'):
-            with open('/proc/%d/%s' % (pid, what), 'rb') as file:
-                seen[what] = file.read().decode('utf-8', 'replace')
-        shown = os.listdir(os.path.join(box.folder, '.botkeep'))
-        os.kill(pid, signal.SIGCONT)
+        with held:
+            child = box.start(*words, OTHER_TOKEN='another secret')
+            pid = catch(name, child.pid, child)
+            for what in ('cmdline', 'environ'):
+                with open('/proc/%d/%s' % (pid, what), 'rb') as file:
+                    seen[what] = file.read().decode('utf-8', 'replace')
+            shown = os.listdir(os.path.join(box.folder, '.botkeep'))
+            os.kill(pid, signal.SIGCONT)
         box.end(child, 0)
         must(box.database in seen['environ'] or name in seen['cmdline'], 'not caught', seen)
         for text in seen.values():

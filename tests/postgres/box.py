@@ -1,6 +1,7 @@
 """box.py: a bot on a database of its own at the test server, botkeep's program beside it, and eyes
 on the processes it starts. Not tests: tests/postgres/run has them.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -56,6 +57,23 @@ class Box:
 
     def content(self):
         return self.sql(CONTENT)
+
+    @contextlib.contextmanager
+    def held(self):
+        """Somebody holds a table, so that pg_dump waits."""
+        session = self.server.session(self.database)
+        session.stdin.write('begin; lock table notes; select 1;\n')
+        session.stdin.flush()
+        session.stdout.readline()
+        try:
+            yield
+        finally:
+            session.communicate('rollback;\n')
+
+    def slow_to_restore(self):
+        """An index whose making takes a second."""
+        self.sql("create function slow(int) returns int language sql immutable as 'select $1 from "
+                 "pg_catalog.pg_sleep(0.15)'; create index on notes (slow(id))")
 
     def environment(self, **more):
         clean = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}

@@ -38,9 +38,10 @@ def damaged_archives(server):
 
 def killed_pg_dump(server):
     box = Box(server)
-    child = box.start('backup', 'create')
-    os.kill(catch('pg_dump', child.pid, child), signal.SIGKILL)
-    out, err = box.end(child, 1)
+    with box.held():
+        child = box.start('backup', 'create')
+        os.kill(catch('pg_dump', child.pid, child), signal.SIGKILL)
+        out, err = box.end(child, 1)
     must('signal 9' in err, err)
     must(box.backups() == [] and not box.leftovers(), box.backups(), box.leftovers())
     box.run('backup', 'create')
@@ -48,6 +49,7 @@ def killed_pg_dump(server):
 
 def killed_pg_restore(server):
     box = Box(server)
+    box.slow_to_restore()
     box.run('backup', 'create')
     box.sql('delete from notes')
     before = box.content()
@@ -123,21 +125,23 @@ def open_connections(server):
 
 def cancelled(server):
     """A cancelled backup or restore ends pg_dump and pg_restore and leaves nothing."""
-    box = Box(server, rows=20000)
+    box = Box(server)
+    box.slow_to_restore()
     before = box.content()
     box.run('backup', 'create')
     script = ('import sys, threading, time, os\nsys.path.insert(0, sys.argv[2])\nfrom box import catch, children\n'
               'import signal\nfrom botkeep import Keeper, CancelledError\n'
               'with Keeper(database=sys.argv[1], run_track=False) as k:\n'
-              '    for name, program in (("backup.create", "pg_dump"), ("backup.restore", "pg_restore")):\n'
-              '        job = k.run(name)\n'
-              '        pid = catch(program, os.getpid(), None)\n'
-              '        job.cancel()\n'
-              '        os.kill(pid, signal.SIGCONT)\n'
-              '        try: job.result(); print("not cancelled")\n'
-              '        except CancelledError: pass\n'
-              '        print(children(program, os.getpid()))\n')
-    out = python(box, script, box.url, str(ROOT / 'tests/postgres'))
+              '    job = k.run(sys.argv[3])\n'
+              '    pid = catch(sys.argv[4], os.getpid(), None)\n'
+              '    job.cancel()\n'
+              '    os.kill(pid, signal.SIGCONT)\n'
+              '    try: job.result(); print("not cancelled")\n'
+              '    except CancelledError: pass\n'
+              '    print(children(sys.argv[4], os.getpid()))\n')
+    with box.held():
+        out = python(box, script, box.url, str(ROOT / 'tests/postgres'), 'backup.create', 'pg_dump')
+    out += python(box, script, box.url, str(ROOT / 'tests/postgres'), 'backup.restore', 'pg_restore')
     must(out == '[]\n[]\n', out)
     must(box.content() == before and not box.leftovers() and len(box.backups()) == 1, box.leftovers(), box.backups())
 

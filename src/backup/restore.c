@@ -20,6 +20,7 @@
 #include <backup/extract.h>
 #include <backup/folder.h>
 #include <backup/operations.h>
+#include <backup/set.h>
 #include <backup/stage.h>
 
 /* One run of the operation. */
@@ -278,12 +279,14 @@ static bool holds(struct run *run, const struct bk__manifest *item, const char *
            strcmp(site.name, store) == 0;
 }
 
-/* The named one; without a name the newest verified one, of the store that is asked for. */
+/* The named one; without a name the newest verified one of the store that is asked for, or of all the
+   stores there are. */
 static int pick_ours(struct run *run, struct bk__catalogue *catalogue, const char *name) {
     const char *store = bk__job_text(run->job, "store");
-    for (size_t i = 0; name == NULL && store != NULL && i < catalogue->count; i++) {
-        if (holds(run, &catalogue->items[i], store)) {
-            run->manifest = &catalogue->items[i];
+    for (size_t i = 0; name == NULL && i < catalogue->count; i++) {
+        struct bk__manifest *item = &catalogue->items[i];
+        if (store != NULL ? holds(run, item, store) : bk__set_covers(run->job, item)) {
+            run->manifest = item;
             return 0;
         }
     }

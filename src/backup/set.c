@@ -465,6 +465,16 @@ int bk__set_make(struct bk__job *job, const struct bk__folder *folder,
     return 0;
 }
 
+bool bk__set_covers(struct bk__job *job, const struct bk__manifest *manifest) {
+    struct bk__store_site sites[BK__STORES];
+    size_t count = bk__store_sites(job, sites);
+    bool covers = manifest->verified;
+    for (size_t i = 0; covers && count > 1 && i < count; i++) {
+        covers = bk__manifest_part(manifest, sites[i].name) != NULL;
+    }
+    return covers;
+}
+
 int bk__set_remove(const char *dir, const char *name) {
     char file[BK__NAME_SIZE + 8];
     snprintf(file, sizeof file, BK__NAME_TEMP "%.*s", BK__NAME_SIZE - 1, name);

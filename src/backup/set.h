@@ -47,6 +47,10 @@ int bk__set_make(struct bk__job *job, const struct bk__folder *folder,
 /* Fails with BK_EPARTIAL and what each store of a partial set failed with. */
 int bk__set_fail_partial(const struct bk__manifest *set);
 
+/* Whether it is verified and holds every store that the keeper has now: a backup of one of several
+   is no backup of the bot. */
+bool bk__set_covers(struct bk__job *job, const struct bk__manifest *manifest);
+
 /* Removes a set's folder: it is no set any more before its first file goes. */
 int bk__set_remove(const char *dir, const char *name);
 

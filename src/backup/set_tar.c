@@ -23,6 +23,7 @@
 
 #define MANIFEST "manifest.json"
 #define PIECE ((size_t)1 << 16)
+#define SLACK (INT64_C(1) << 20) /* the manifests, headers, the file system's own needs */
 
 /* ---- writing -------------------------------------------------------------------------- */
 
@@ -344,8 +345,19 @@ static int write_sheet(struct packing *p) {
     return rc;
 }
 
+/* The tar, and half of it again where it is packed, as for a snapshot. */
+static int check_space(const struct packing *p) {
+    int64_t bytes = p->facts->bytes;
+    bool packs = p->facts->form.compression != BK__PLAIN;
+    return bk__folder_space(p->folder->path, bytes + (packs ? bytes / 2 : 0) + SLACK,
+                            "the set as one file");
+}
+
 static int publish(struct packing *p, const char *inside) {
-    int rc = write_tar(p->job, inside, p->tar, p->facts);
+    int rc = check_space(p);
+    if (rc == 0) {
+        rc = write_tar(p->job, inside, p->tar, p->facts);
+    }
     if (rc == 0) {
         bk__name_set(p->facts->name, p->facts->created_ms, &p->facts->form);
         rc = pack(p);

@@ -23,6 +23,7 @@
 #include <backup/encryption.h>
 #include <backup/foreign.h>
 #include <backup/record.h>
+#include <backup/set.h>
 #include <backup/stage.h>
 
 #define HOUR_MS 3600000.0
@@ -256,12 +257,14 @@ static bool add_record(struct json_object *result, struct json_object *record,
 
 /* Until when the bot's data is known to be in a backup that was read back: when the newest verified
    one was made, or when it was last found to be still what the database holds. */
-static bool add_verified(struct json_object *result, struct json_object *record,
+static bool add_verified(struct bk__job *job, struct json_object *record,
                          const struct bk__catalogue *catalogue) {
+    struct json_object *result = bk__job_result(job);
     const struct bk__manifest *newest = NULL;
     int64_t checked_ms = 0;
     for (size_t i = 0; newest == NULL && i < catalogue->count; i++) {
-        newest = catalogue->items[i].verified ? &catalogue->items[i] : NULL;
+        bool counts = bk__set_covers(job, &catalogue->items[i]);
+        newest = counts ? &catalogue->items[i] : NULL;
     }
     int64_t at = newest == NULL ? 0 : newest->created_ms;
     struct json_object *state = bk__json_member(record, BK__RECORD_STATE);
@@ -311,8 +314,8 @@ static int fill_status(struct bk__job *job, const struct bk__catalogue *catalogu
                        struct json_object *record) {
     struct json_object *result = bk__job_result(job);
     if (!add_settings(job, result) || !add_catalogue(job, result, catalogue) ||
-        !add_record(result, record, catalogue) ||
-        !add_verified(result, record, catalogue) || !add_space(job, result)) {
+        !add_record(result, record, catalogue) || !add_verified(job, record, catalogue) ||
+        !add_space(job, result)) {
         return bk__fail_memory();
     }
     return add_staged(job, result);

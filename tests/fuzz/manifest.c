@@ -42,7 +42,7 @@ static void accepted(const struct bk__manifest *m) {
         need(strchr(part->name, '/') == NULL && strchr(part->part, '/') == NULL);
         need(part->name[0] != '\0' || part->error != NULL);
     }
-    bool paged = form.content[1] == 'b' || form.content[1] == 'e'; /* db, delta */
+    bool paged = strcmp(form.content, "db") == 0 || strcmp(form.content, "delta") == 0;
     need(!paged || (m->pages > 0 && m->page_size > 0 &&
                     m->pages * m->page_size == m->database_bytes));
     need(m->sequence >= (m->adopted == NULL) && m->sequence <= BK__SEQUENCE_LIMIT &&

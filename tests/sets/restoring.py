@@ -64,6 +64,18 @@ def without_a_name_it_is_the_newest_complete_one():
 
 
 @fact
+def a_backup_of_one_store_is_no_backup_of_the_bot():
+    """Neither for a restore without a name, nor for the age that health looks at."""
+    with servers.Redis() as redis, Box(redis) as box:
+        made = two(box)
+        for store in ('redis', 'database'):
+            box.good('backup', 'create', '--store', store)
+        same(box.good('backup', 'status')['last_verified_at'], made['created_at'])
+        same(box.good('backup', 'restore')['name'], made['name'])
+        same(box.tags(), ('old', 'old'))
+
+
+@fact
 def without_a_name_but_a_store_it_is_the_newest_that_holds_it():
     """A partial set's good half is newer than the last complete one: alone, it is the one."""
     with servers.Redis() as redis, Box(redis) as box:

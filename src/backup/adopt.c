@@ -93,7 +93,8 @@ static const struct bk__manifest *find_adopted(const struct adoption *a,
                                                const struct bk__manifest *image) {
     for (size_t i = 0; i < a->catalogue.count; i++) {
         const struct bk__manifest *ours = &a->catalogue.items[i];
-        if (ours->adopted != NULL && strcmp(ours->adopted, foreign->name) == 0 &&
+        if (ours->verified && ours->adopted != NULL &&
+            strcmp(ours->adopted, foreign->name) == 0 &&
             strcmp(ours->sha256, image->sha256) == 0) {
             return ours;
         }
@@ -105,6 +106,11 @@ static const struct bk__manifest *find_adopted(const struct adoption *a,
 static int check_removable(const struct bk__foreign *foreign) {
     struct stat info;
     pid_t holder = 0;
+    if (foreign->guess.content == BK__SET || foreign->guess.content == BK__TAR) {
+        return bk__fail(BK_EUNSUPPORTED,
+                        "%s holds more than the database that was adopted, and stays.",
+                        foreign->path);
+    }
     if (lstat(foreign->path, &info) != 0 || info.st_dev != foreign->dev ||
         info.st_ino != foreign->ino) {
         return bk__fail(BK_EBUSY, "%s is another file by now and stays.", foreign->path);

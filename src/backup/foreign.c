@@ -139,6 +139,17 @@ static bool is_ours(const char *path, const char *file) {
     return ours;
 }
 
+/* The name is shown and asked for as text: what in it is no UTF-8 is replaced; the path is not. */
+static bool name_it(struct bk__foreign *foreign, const char *name, const char *path) {
+    foreign->name = bk__text_clean(name);
+    foreign->path = strdup(path);
+    bool good = foreign->name != NULL && foreign->path != NULL;
+    if (!good) {
+        bk__foreign_clear(foreign);
+    }
+    return good;
+}
+
 static int add_file(struct scan *scan, const char *path, const char *name,
                     const struct stat *info) {
     const char *file = strrchr(name, '/') != NULL ? strrchr(name, '/') + 1 : name;
@@ -147,10 +158,7 @@ static int add_file(struct scan *scan, const char *path, const char *name,
         is_ours(path, file)) {
         return 0;
     }
-    foreign.name = strdup(name);
-    foreign.path = strdup(path);
-    if (foreign.name == NULL || foreign.path == NULL) {
-        bk__foreign_clear(&foreign);
+    if (!name_it(&foreign, name, path)) {
         return bk__fail_memory();
     }
     measure(&foreign, info);
@@ -207,10 +215,7 @@ static int add_folder(struct scan *scan, const char *path, const char *name,
     if (bytes < 0) {
         return scan_folder(scan, path, name);
     }
-    foreign.name = strdup(name);
-    foreign.path = strdup(path);
-    if (foreign.name == NULL || foreign.path == NULL) {
-        bk__foreign_clear(&foreign);
+    if (!name_it(&foreign, name, path)) {
         return bk__fail_memory();
     }
     measure(&foreign, info);

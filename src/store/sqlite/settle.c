@@ -5,6 +5,7 @@
 #include <store/sqlite/internal.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <base/text.h>
 #include <core/error.h>
@@ -65,9 +66,42 @@ static int clear_beside(const char *path) {
     return 0;
 }
 
+/* A journal of a transaction over several databases ends with the path of a file that SQLite would
+   look into, and delete: a path of the day and the place the copy was made. */
+static int check_journal(const char *path) {
+    static const unsigned char magic[8] = {0xd9, 0xd5, 0x05, 0xf9,
+                                           0x20, 0xa1, 0x63, 0xd7};
+    unsigned char end[sizeof(magic)] = {0};
+    char *journal = bk__text_printf("%s-journal", path);
+    int fd = journal == NULL ? -1 : bk__file_open_read(journal);
+    int64_t size = fd < 0 ? 0 : bk__file_size(fd);
+
+    if (size > (int64_t)sizeof(end) &&
+        bk__file_pread(fd, end, sizeof(end), size - (int64_t)sizeof(end)) < 0) {
+        memset(end, 0, sizeof(end));
+    }
+    if (fd >= 0) {
+        bk__file_close(fd);
+    }
+    free(journal);
+    /* A small journal is nothing but its header, which begins with the same bytes. */
+    return size > 512 && memcmp(end, magic, sizeof(magic)) == 0
+               ? bk__fail(
+                     BK_ECORRUPT,
+                     "the copy was made in the middle of a transaction over several "
+                     "databases, and cannot be recovered alone. The bot's database was "
+                     "not touched. Use another backup.")
+               : 0;
+}
+
 int bk__sqlite_settle(struct bk__job *job, const char *path) {
     struct bk__link link = {0};
-    int code = bk__link_open(&link, job, path, BK__LINK_LIVE);
+    int code = check_journal(path);
+
+    if (code != 0) {
+        return code;
+    }
+    code = bk__link_open(&link, job, path, BK__LINK_LIVE);
 
     if (code == 0) {
         code = recover(&link);

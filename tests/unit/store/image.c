@@ -228,6 +228,55 @@ static void test_store_settle__rolls_a_hot_journal_back(void **state) {
     assert_int_equal(storefile_read(image, "SELECT count(*) FROM loose"), 1);
 }
 
+/* SQLite would delete the file that such a journal names. */
+static void test_store_settle__follows_no_journal_to_another_file(void **state) {
+    char to[1100], attach[1200], other[1100], super[2000];
+    (void)state;
+    storefile_make(sandbox_path("bot.db"), BOT);
+    storefile_make(sandbox_path("second.db"), BOT);
+    sqlite3 *bot = storefile_open(sandbox_path("bot.db"));
+    snprintf(attach, sizeof(attach), "ATTACH '%s' AS other", sandbox_path("second.db"));
+    storefile_exec(bot, attach);
+    storefile_exec(bot,
+                   "PRAGMA main.cache_size = 1; BEGIN; UPDATE users SET name = 'lost';"
+                   "WITH n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < "
+                   "5000) INSERT INTO loose SELECT hex(randomblob(50)) FROM n;");
+    storefile_copy(sandbox_path("bot.db"), image);
+    snprintf(to, sizeof(to), "%s-journal", image);
+    storefile_copy(sandbox_path("bot.db-journal"), to);
+    storefile_exec(bot, "ROLLBACK");
+    sqlite3_close(bot);
+
+    /* The record at a journal's end: lock page, name, its length, its sum, the magic. */
+    sandbox_write("precious", "not a journal");
+    snprintf(other, sizeof(other), "%s", sandbox_path("precious"));
+    size_t length = strlen(other);
+    uint32_t sum = 0;
+    size_t at = 0;
+    const unsigned char page[4] = {0, 0, 0, 0};
+    memcpy(super, page, 4);
+    at = 4;
+    memcpy(super + at, other, length);
+    for (size_t i = 0; i < length; i++) {
+        sum += (unsigned char)other[i];
+    }
+    at += length;
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        super[at++] = (char)(length >> shift);
+    }
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        super[at++] = (char)(sum >> shift);
+    }
+    memcpy(super + at, "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7", 8);
+    at += 8;
+    FILE *journal = fopen(to, "ab");
+    assert_non_null(journal);
+    assert_int_equal(fwrite(super, 1, at, journal), at);
+    fclose(journal);
+    assert_int_equal(bk__sqlite_driver.settle(job, image), BK_ECORRUPT);
+    assert_true(storefile_exists(other, ""));
+}
+
 static int load(const char *dump) {
     sandbox_write("dump.sql", dump);
     unlink(image);
@@ -309,6 +358,8 @@ int main(int argc, char **argv) {
                                         teardown),
         cmocka_unit_test_setup_teardown(test_store_settle__rolls_a_hot_journal_back,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_store_settle__follows_no_journal_to_another_file, setup, teardown),
         cmocka_unit_test_setup_teardown(test_store_load__a_whole_dump, setup, teardown),
         cmocka_unit_test_setup_teardown(test_store_load__unistr_of_later_versions, setup,
                                         teardown),

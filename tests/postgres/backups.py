@@ -63,6 +63,44 @@ def packed(server):
         must(file.read() == dump, 'another dump')
 
 
+def unchanged(server):
+    """What nobody asked for is made again only when something was committed, a sequence included."""
+    box = Box(server)
+    first = box.run('backup', 'create', '--kind', 'auto')
+    same = box.run('backup', 'create', '--kind', 'auto')
+    must(same['unchanged'] and same['name'] == first['name'], same)
+    must(not box.run('backup', 'create')['unchanged'], 'a manual one is always made')
+    for change in ("select nextval('notes_id_seq')", "select nextval('notes_id_seq')", 'delete from notes where id = 1',
+                   'create table more (x int)', "comment on table users is 'x'"):
+        box.sql(change)
+        must(not box.run('backup', 'create', '--kind', 'auto')['unchanged'], change)
+    session = server.session(box.database)
+    session.stdin.write("begin; delete from users where id = 1; select 1;\n")
+    session.stdin.flush()
+    session.stdout.readline()
+    box.run('backup', 'create', '--kind', 'auto')
+    session.communicate('commit;\n')
+    made = box.run('backup', 'create', '--kind', 'auto')
+    must(not made['unchanged'] and made['tables']['users'] == 199, 'what was under way then', made)
+
+
+def rehearsed_and_encrypted(server):
+    """A rehearsal reads the whole dump by pg_restore, too; an encrypted one comes back."""
+    box = Box(server)
+    before = box.content()
+    key = os.path.join(box.folder, 'key')
+    box.run('backup', 'key', '--to', key)
+    made = box.run('backup', 'create', '--backup-key-file', key)
+    must(made['name'].endswith('.enc') and made['tables']['users'] == 200, made)
+    tried = box.run('backup', 'rehearse', '--backup-key-file', key)
+    must(tried['name'] == made['name'], tried)
+    with open(made['path'], 'rb') as file:
+        must(b'COPY' not in file.read(), 'it is plain')
+    box.sql('delete from users')
+    box.run('backup', 'restore', '--backup-key-file', key)
+    must(box.content() == before and not box.leftovers(), 'other rows')
+
+
 def writers(server):
     """Each backup is one instant: pairs stay pairs, and nothing acknowledged before is missing."""
     box = Box(server)
@@ -324,5 +362,6 @@ def shown_url(server):
     must('***@' in out and 'SQLite only' in out, out)
 
 
-FACTS = [backup_and_restore, schema_changed, packed, writers, definitions_meanwhile, everything_a_database_has, names,
+FACTS = [backup_and_restore, schema_changed, packed, unchanged, rehearsed_and_encrypted,
+         writers, definitions_meanwhile, everything_a_database_has, names,
          urls, refused, client_programs, passwords, shown_url, server_stopped]

@@ -152,6 +152,11 @@ int bk__postgres_snapshot(struct bk__store *store, const char *path,
                           struct bk__image *ret);
 int bk__postgres_prove(struct bk__job *job, const char *image_path,
                        struct json_object *ret_report);
+int bk__postgres_rehearse(struct bk__job *job, const char *image_path,
+                          struct json_object *ret_report);
+int bk__postgres_fingerprint(struct bk__store *store, char ret[BK__FINGERPRINT_SIZE]);
+/* The same in a transaction that is open: of the state that its snapshot sees. */
+int bk__pg_fingerprint(struct bk__pg_link *link, char ret[BK__FINGERPRINT_SIZE]);
 int bk__postgres_restore(struct bk__store *store, const char *image_path,
                          char **ret_kept);
 int bk__postgres_replace(struct bk__job *job, const char *database,

@@ -15,8 +15,10 @@
 
 #define PIECE_MS 50
 
-static int list(struct bk__job *job, const struct bk__pg_tools *tools, const char *path) {
-    const char *const argv[] = {tools->restore, "--list", path, NULL};
+/* pg_restore, with how it is asked to read; what it writes goes nowhere. */
+static int read_by(struct bk__job *job, const struct bk__pg_tools *tools, const char *how,
+                   const char *path) {
+    const char *const argv[] = {tools->restore, how, path, NULL};
     const char *const environment[] = {"LC_ALL=C", "PATH=/usr/bin:/bin", NULL};
     const struct bk__child_plan plan = {
         .argv = argv, .environment = environment, .fd = -1};
@@ -47,7 +49,7 @@ static int ask_others(struct bk__job *job, const char *path) {
             bk__pg_tools_missing(&tools, "The dump's format is newer than botkeep knows");
     }
     if (rc == 0) {
-        rc = list(job, &tools, path);
+        rc = read_by(job, &tools, "--list", path);
     }
     bk__pg_tools_free(&tools);
     return rc;
@@ -66,6 +68,32 @@ int bk__postgres_prove(struct bk__job *job, const char *image_path,
                      bk__json_put(ret_report, "tables", json_object_get(image.tables)))) {
         rc = bk__fail_memory();
     }
+    bk__pg_image_free(&image);
+    return rc;
+}
+
+/*
+ * Besides our own reading: pg_restore makes SQL of all of it, to nowhere. Not into a server: a second
+ * copy of the data, every day, on the server that the bot needs, is nobody's to order but the bot's owner's.
+ */
+int bk__postgres_rehearse(struct bk__job *job, const char *image_path,
+                          struct json_object *ret_report) {
+    struct bk__pg_image image = {0};
+    struct bk__pg_tools tools = {0};
+    int rc = bk__postgres_prove(job, image_path, ret_report);
+    if (rc == 0) {
+        rc = bk__pg_image_read(job, image_path, &image);
+    }
+    if (rc == 0) {
+        rc = bk__pg_tools_find(job, bk__pg_series(image.client), &tools);
+    }
+    if (rc == 0 && tools.restore == NULL) {
+        rc = bk__pg_tools_missing(&tools, "The dump cannot be tried");
+    }
+    if (rc == 0) {
+        rc = read_by(job, &tools, "--file=/dev/null", image_path);
+    }
+    bk__pg_tools_free(&tools);
     bk__pg_image_free(&image);
     return rc;
 }

@@ -38,9 +38,19 @@ struct dumping {
     PGresult *tables;
     struct json_object *counts; /* by shown name, of the tables that were counted */
     char snapshot[64];
+    char fingerprint[BK__FINGERPRINT_SIZE];
 };
 
 /* ---- the snapshot --------------------------------------------------------------------------- */
+
+/* One that is refused takes nothing from the dump, nor from its transaction. */
+static int fingerprint(struct dumping *d) {
+    int rc = bk__pg_do(&d->pg->link, "SAVEPOINT fingerprint");
+    if (rc == 0 && bk__pg_fingerprint(&d->pg->link, d->fingerprint) != 0) {
+        rc = bk__pg_do(&d->pg->link, "ROLLBACK TO fingerprint");
+    }
+    return rc;
+}
 
 static int hold(struct dumping *d) {
     struct bk__pg_link *link = &d->pg->link;
@@ -54,6 +64,7 @@ static int hold(struct dumping *d) {
     }
     if (rc == 0) {
         snprintf(d->snapshot, sizeof d->snapshot, "%s", id);
+        rc = fingerprint(d);
     }
     free(id);
     return rc;
@@ -345,6 +356,7 @@ int bk__postgres_snapshot(struct bk__store *store, const char *path,
     int rc = dump(&d);
     if (rc == 0) {
         rc = check(&d, &image);
+        memcpy(image.fingerprint, d.fingerprint, sizeof image.fingerprint);
     }
     json_object_put(d.counts);
     if (rc != 0) {

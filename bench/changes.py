@@ -55,8 +55,8 @@ def second(keeper, folder, table, rounds, scattered):
     (wall, cpu), (peer_wall, peer_cpu), (size, peer_size) = (
         tuple(median(column) for column in zip(*rows)) for rows in (ours, peer, grown))
     name = "second backup, 1 % of pages, " + ("anywhere" if scattered else "in one stretch")
-    table.row(name, f"{wall:.2f} s, {cpu:.2f} CPU-s, {size / 1e6:.1f} MB; restic {peer_wall:.2f} s, {peer_cpu:.2f} CPU-s, "
-              f"{peer_size / 1e6:.1f} MB", wall / peer_wall, 0.33)
+    table.row(name, f"{wall:.2f} s, {cpu:.2f} CPU-s, {size / 1e6:.1f} MB; restic {peer_wall:.2f} s, "
+              f"{peer_cpu:.2f} CPU-s, {peer_size / 1e6:.1f} MB", wall / peer_wall, 0.33)
 
 
 def unchanged(keeper, table, rounds):

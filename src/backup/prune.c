@@ -80,25 +80,42 @@ static int note_kept(const struct bk__catalogue *catalogue,
     return rc;
 }
 
-static int remove_marked(const char *dir, const struct bk__catalogue *catalogue,
-                         const struct bk__retain *items, struct bk__prune *prune) {
-    int rc = 0;
-    for (size_t i = catalogue->count; rc == 0 && i-- > 0;) { /* the oldest first */
-        if (!items[i].drop) {
-            continue;
-        }
-        rc = prune->dry_run ? 0 : bk__prune_remove(dir, items[i].name);
-        if (rc == 0) {
-            int64_t bytes = size_of(catalogue, items[i].name);
-            prune->freed_bytes += bytes;
-            rc = note(prune->deleted, &items[i], bytes);
-        }
+static int remove_one(const char *dir, const struct bk__catalogue *catalogue,
+                      const struct bk__retain *item, struct bk__prune *prune) {
+    int rc = prune->dry_run ? 0 : bk__prune_remove(dir, item->name);
+    if (rc == 0) {
+        int64_t bytes = size_of(catalogue, item->name);
+        prune->freed_bytes += bytes;
+        rc = note(prune->deleted, item, bytes);
     }
+    return rc;
+}
+
+static int flush(const char *dir, const struct bk__prune *prune, int rc) {
     if (rc == 0 && !prune->dry_run && json_object_array_length(prune->deleted) > 0) {
         int err = bk__file_sync_dir(dir);
         rc = err == 0 ? 0 : bk__fail_errno(err, "cannot flush the folder", dir, NULL);
     }
     return rc;
+}
+
+/* What is made of others goes before them, the newest first: what is killed here leaves none behind
+   that has lost its base. Then the rest, the oldest first. */
+static int remove_marked(const char *dir, const struct bk__catalogue *catalogue,
+                         const struct bk__retain *items, struct bk__prune *prune) {
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < catalogue->count; i++) {
+        if (items[i].drop && items[i].parent[0] != '\0') {
+            rc = remove_one(dir, catalogue, &items[i], prune);
+        }
+    }
+    rc = flush(dir, prune, rc);
+    for (size_t i = catalogue->count; rc == 0 && i-- > 0;) {
+        if (items[i].drop && items[i].parent[0] == '\0') {
+            rc = remove_one(dir, catalogue, &items[i], prune);
+        }
+    }
+    return flush(dir, prune, rc);
 }
 
 static struct bk__retain *list_items(const struct bk__catalogue *catalogue,

@@ -110,7 +110,7 @@ def parent_of(manifest, folder):
     for name in os.listdir(folder):
         if name.startswith(manifest["parent"] + ".") and name.endswith(".json"):
             found = json.loads(read(os.path.join(folder, name)))
-            if found["sha256"] == manifest["parent_sha256"]:
+            if found["sha256"] == manifest["parent_sha256"] and os.path.exists(os.path.join(folder, name[:-5])):
                 return found
     raise Damaged(f"it is made of changes to {manifest['parent']}, which is not there")
 

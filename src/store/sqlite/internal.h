@@ -45,7 +45,8 @@ int bk__sqlite_sink_register(sqlite3_vfs *system);
 struct bk__front {
     unsigned char *page;
     int size;
-    struct bk__growth *growth;
+    bool seen;
+    struct bk__growth *growth; /* NULL: nobody */
 };
 int bk__sqlite_sink_front(sqlite3 *db, const struct bk__front *front); /* it lives on */
 /* Writes out what the sink still holds. A SQLite code; the errno is sqlite3_system_errno(). */

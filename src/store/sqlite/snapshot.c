@@ -117,8 +117,8 @@ static int hold_known(struct bk__sqlite *sqlite, struct bk__image *ret) {
 }
 
 /*
- * The same, with page 1 for who reads the snapshot along. That needs the page's size before it is
- * read; where it is not seen, nobody reads along, and nothing else changes.
+ * The same, with page 1 as it is, which goes first. That needs the page's size before it is read;
+ * where it is not seen, nobody reads along, and page 1 is what SQLite makes of it.
  */
 static int hold_front(struct bk__sqlite *sqlite, struct bk__image *ret,
                       struct bk__front *front) {
@@ -126,8 +126,7 @@ static int hold_front(struct bk__sqlite *sqlite, struct bk__image *ret,
     bool seen = false;
     int code;
 
-    if (sqlite->base.growth != NULL &&
-        bk__link_int(&sqlite->link, "PRAGMA page_size", &page_size) == SQLITE_OK) {
+    if (bk__link_int(&sqlite->link, "PRAGMA page_size", &page_size) == SQLITE_OK) {
         front->page = malloc((size_t)page_size);
         front->size = (int)page_size;
         sqlite3_db_release_memory(sqlite->link.db); /* so that page 1 is read again */
@@ -135,7 +134,8 @@ static int hold_front(struct bk__sqlite *sqlite, struct bk__image *ret,
     }
     code = hold_known(sqlite, ret);
     seen = bk__sqlite_watch(NULL, 0);
-    front->growth = seen && ret->page_size == front->size ? sqlite->base.growth : NULL;
+    front->seen = seen && ret->page_size == front->size;
+    front->growth = sqlite->base.growth;
     return code;
 }
 
@@ -197,7 +197,7 @@ int bk__sqlite_snapshot(struct bk__store *store, const char *path,
     if (code == 0) {
         code = bk__link_open(&target, sqlite->link.job, path, BK__LINK_TARGET);
     }
-    if (code == 0 && front.growth != NULL) {
+    if (code == 0 && front.seen) {
         bk__sqlite_sink_front(target.db, &front);
     }
     if (code == 0) {

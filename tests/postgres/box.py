@@ -77,7 +77,7 @@ class Box:
 
     def environment(self, **more):
         clean = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-        clean.update(DATABASE_URL=self.url, **more)
+        clean.update({'DATABASE_URL': self.url, **more})
         return {name: value for name, value in clean.items() if value is not None}
 
     def start(self, *words, **environment):

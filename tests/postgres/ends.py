@@ -8,6 +8,7 @@ import subprocess
 import time
 
 from box import BUILD, PASSWORD, ROOT, Box, catch, must, python, table
+from servers import Postgres
 
 KILLS = max(5, int(os.environ.get('KILLS') or 100) // 5)
 SEED = int(os.environ.get('SEED') or time.time_ns() % 1000000007)
@@ -233,13 +234,48 @@ def schedule_and_shutdown(server):
     must(out == 'True\n' and [n.split('_')[0] for n in box.backups()] == ['shutdown'], out, box.backups())
 
 
+def javascript(box, command, url):
+    """A backup and a restore by that runtime, with its own TLS in use before and after."""
+    package = 'file://' + os.path.join(str(ROOT), 'bindings/js/dist/index.js')
+    with open(os.path.join(box.folder, 'bot.mjs'), 'w', encoding='utf-8') as file:
+        file.write('import { Keeper } from %r;\nimport { createHash } from "node:crypto";\n'
+                   'createHash("sha256").update("x").digest("hex");\n'
+                   'const k = await Keeper.open({ database: process.argv[2], run_track: false });\n'
+                   'const made = await k.backup.create({});\n'
+                   'const done = await k.backup.restore({ name: made.name });\n'
+                   'createHash("sha256").update("x").digest("hex");\n'
+                   'console.log(made.tables.users, done.applied);\nawait k.shutdown(5000);\n' % package)
+    good(box, [*command, 'bot.mjs', url])
+
+
+def good(box, command):
+    before = box.content()
+    environment = box.environment(BOTKEEP_LIBRARY=str(BUILD / 'libbotkeep.so.0'), DATABASE_URL=None)
+    done = subprocess.run(command, cwd=box.folder, env=environment, text=True, capture_output=True, timeout=120)
+    must(done.stdout == '200 true\n' and PASSWORD not in done.stderr, command[0], done)
+    must(box.content() == before and not box.leftovers(), command, box.leftovers())
+
+
+RUNTIMES = (['node'], ['bun', 'run', '--no-install'])
+
+
+def tls(_):
+    """With the server's certificate checked; also in Node, which brings an OpenSSL of its own."""
+    with Postgres() as server:
+        server.sql('alter system set log_connections = on')
+        certificate = server.use_tls()
+        box = Box(server)
+        box.url = server.url(box.database, query='?sslmode=verify-full&sslrootcert=' + certificate)
+        box.run('backup', 'create')
+        for command in RUNTIMES:
+            javascript(box, command, box.url)
+        must('SSL enabled' in server.said() and 'application_name=botkeep ' in server.said(), server.said())
+        box.url = server.url(box.database, query='?sslmode=verify-full&sslrootcert=/nonexistent')
+        box.fails('backup', 'create', code='BK_EIO', said=['/nonexistent'])
+
+
 def other_languages(server):
     """Node, Bun and C: a backup and a restore."""
-    script = ('import {{ Keeper }} from {package};\n'
-              'const k = await Keeper.open({{ database: process.argv[2], run_track: false }});\n'
-              'const made = await k.backup.create({{}});\n'
-              'const done = await k.backup.restore({{ name: made.name }});\n'
-              'console.log(made.tables.users, done.applied);\nawait k.shutdown(5000);\n')
     source = ('#include <botkeep.h>\n#include <stdio.h>\nint main(int n, char **v) {{ (void)n; bk_keeper *k = bk_new();'
               ' if (bk_set(k, "database", v[1]) < 0 || bk_set(k, "run.track", "no") < 0 || bk_open(k) < 0) return 1;'
               ' char *a = bk_call(k, "backup.create", NULL), *b = bk_call(k, "backup.restore", NULL);'
@@ -247,23 +283,16 @@ def other_languages(server):
               ' bk_pick_number(b, "result.applied", 0) == 1 ? "true" : bk_last_error());'
               ' bk_free(a); bk_free(b); bk_shutdown(k, 5000); bk_close(k); return 0; }}\n')
     box = Box(server)
-    before = box.content()
-    package = os.path.join(str(ROOT), 'bindings/js/dist/index.js')
-    for name, text in (('bot.mjs', script.format(package=repr('file://' + package))), ('bot.c', source.format())):
-        with open(os.path.join(box.folder, name), 'w', encoding='utf-8') as file:
-            file.write(text)
     program = os.path.join(box.folder, 'bot')
+    with open(program + '.c', 'w', encoding='utf-8') as file:
+        file.write(source.format())
     subprocess.run(['cc', '-I' + str(ROOT / 'include'), program + '.c', '-o', program, str(BUILD / 'libbotkeep.so.0'),
                     '-Wl,-rpath,' + str(BUILD)], check=True)
-    for command in (['node', 'bot.mjs'], ['bun', 'run', '--no-install', 'bot.mjs'], [program]):
-        environment = box.environment(BOTKEEP_LIBRARY=str(BUILD / 'libbotkeep.so.0'))
-        url = environment.pop('DATABASE_URL')
-        done = subprocess.run([*command, url], cwd=box.folder, env=environment, text=True, capture_output=True,
-                              timeout=120)
-        must(done.stdout == '200 true\n' and PASSWORD not in done.stderr, command, done)
-        must(box.content() == before and not box.leftovers(), command, box.leftovers())
+    for command in RUNTIMES:
+        javascript(box, command, box.url)
+    good(box, [program, box.url])
 
 
 FACTS = [damaged_archives, killed_pg_dump, killed_pg_restore, killed_itself, open_connections, cancelled,
          hosts_with_habits, a_helper_process, a_database_that_is_gone, a_user_without_power, staged,
-         schedule_and_shutdown, other_languages]
+         schedule_and_shutdown, other_languages, tls]

@@ -119,6 +119,22 @@ class Postgres(Server):
                      '-p', str(self.port), '-k', self.folder, '-c', 'fsync=off',
                      '-c', 'max_connections=40', '-c', 'log_min_messages=warning'])
 
+    def use_tls(self):
+        """From now on with TLS as well; the certificate's path, for sslrootcert."""
+        key, certificate = os.path.join(self.data, 'server.key'), os.path.join(self.data, 'server.crt')
+        run('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', certificate,
+            '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1')
+        owner = os.stat(self.data)
+        for path in (key, certificate):
+            os.chown(path, owner.st_uid, owner.st_gid)
+            os.chmod(path, 0o600)
+        self.sql('alter system set ssl = on')
+        self.stop()
+        self.start()
+        public = os.path.join(self.folder, 'root.crt')
+        shutil.copy(certificate, public)
+        return public
+
     def answers(self):
         return subprocess.run([os.path.join(self.bin, 'pg_isready'), '-q', '-h', self.folder,
                                '-p', str(self.port)], check=False).returncode == 0

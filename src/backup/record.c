@@ -18,6 +18,7 @@
 #include <core/job.h>
 #include <os/file.h>
 #include <backup/manifest.h>
+#include <backup/set.h>
 #include <backup/unchanged.h>
 
 #define RECORD_LIMIT 65536
@@ -134,12 +135,14 @@ void bk__record_success(struct bk__job *job, const struct bk__manifest *manifest
     if (strcmp(manifest->kind, PINNED) == 0) {
         json_object_object_del(record, PINNED);
     }
-    bool complete = put_state(record, manifest, state) &&
-                    bk__json_add_text(record, "last_success_at", stamp) &&
-                    bk__json_add_text(record, "last_success_name", manifest->name) &&
-                    bk__json_add_int(record, "last_ms", manifest->total_ms) &&
-                    bk__json_add_int(record, "last_bytes", manifest->bytes) &&
-                    count(record, "total");
+    /* A backup of one of several stores mends no failure of all of them. */
+    bool mends = bk__set_covers(job, manifest);
+    bool complete =
+        put_state(record, manifest, state) &&
+        (!mends || bk__json_add_text(record, "last_success_at", stamp)) &&
+        (!mends || bk__json_add_text(record, "last_success_name", manifest->name)) &&
+        bk__json_add_int(record, "last_ms", manifest->total_ms) &&
+        bk__json_add_int(record, "last_bytes", manifest->bytes) && count(record, "total");
     tell_and_save(job, record, complete);
 }
 

@@ -236,13 +236,25 @@ static bool add_catalogue(struct bk__job *job, struct json_object *result,
            add_broken(result, catalogue);
 }
 
-static bool add_record(struct json_object *result, struct json_object *record,
+/* The newest verified backup of everything; NULL: there is none. */
+static const struct bk__manifest *find_whole(struct bk__job *job,
+                                             const struct bk__catalogue *catalogue) {
+    for (size_t i = 0; i < catalogue->count; i++) {
+        if (bk__set_covers(job, &catalogue->items[i])) {
+            return &catalogue->items[i];
+        }
+    }
+    return NULL;
+}
+
+static bool add_record(struct bk__job *job, struct json_object *record,
                        const struct bk__catalogue *catalogue) {
+    struct json_object *result = bk__job_result(job);
+    const struct bk__manifest *newest = find_whole(job, catalogue);
     const char *last = bk__json_text(record, "last_success_at", NULL);
-    bool ok = last != NULL
-                  ? bk__json_add_text(result, "last_success_at", last)
-                  : add_stamp(result, "last_success_at", catalogue->count > 0,
-                              catalogue->count > 0 ? catalogue->items[0].created_ms : 0);
+    bool ok = last != NULL ? bk__json_add_text(result, "last_success_at", last)
+                           : add_stamp(result, "last_success_at", newest != NULL,
+                                       newest != NULL ? newest->created_ms : 0);
     struct json_object *failure = bk__json_member(record, "last_failure");
     struct json_object *rehearsal = bk__json_member(record, "rehearsal");
     bool failed = json_object_is_type(failure, json_type_object);
@@ -260,12 +272,8 @@ static bool add_record(struct json_object *result, struct json_object *record,
 static bool add_verified(struct bk__job *job, struct json_object *record,
                          const struct bk__catalogue *catalogue) {
     struct json_object *result = bk__job_result(job);
-    const struct bk__manifest *newest = NULL;
+    const struct bk__manifest *newest = find_whole(job, catalogue);
     int64_t checked_ms = 0;
-    for (size_t i = 0; newest == NULL && i < catalogue->count; i++) {
-        bool counts = bk__set_covers(job, &catalogue->items[i]);
-        newest = counts ? &catalogue->items[i] : NULL;
-    }
     int64_t at = newest == NULL ? 0 : newest->created_ms;
     struct json_object *state = bk__json_member(record, BK__RECORD_STATE);
     const char *checked = bk__json_text(record, "last_checked_at", NULL);
@@ -314,7 +322,7 @@ static int fill_status(struct bk__job *job, const struct bk__catalogue *catalogu
                        struct json_object *record) {
     struct json_object *result = bk__job_result(job);
     if (!add_settings(job, result) || !add_catalogue(job, result, catalogue) ||
-        !add_record(result, record, catalogue) || !add_verified(job, record, catalogue) ||
+        !add_record(job, record, catalogue) || !add_verified(job, record, catalogue) ||
         !add_space(job, result)) {
         return bk__fail_memory();
     }

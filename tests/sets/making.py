@@ -153,6 +153,27 @@ def a_store_that_is_down_makes_it_partial_and_nobody_overlooks_that():
 
 
 @fact
+def health_sees_it_until_a_complete_one_is_made():
+    with servers.Redis() as redis, Box(redis) as box:
+        box.fill('seven')
+        script = """
+import json, sys, botkeep
+options = dict(json.loads(sys.argv[1]), backup_every='24')
+with botkeep.Keeper(**options) as keeper:
+    found = keeper.health.snapshot().result()
+    print(json.dumps([p for p in found['issues'] if p['code'] == 'backup_failed']))
+"""
+        redis.stop()
+        box.bad('backup', 'create', code='BK_EPARTIAL')
+        need('Not saved: redis' in box.python(script), 'health does not see it')
+        box.good('backup', 'create', '--store', 'database')
+        need('Not saved: redis' in box.python(script), 'a backup of one store mended it')
+        redis.start()
+        box.good('backup', 'create')
+        same(json.loads(box.python(script)), [])
+
+
+@fact
 def the_other_store_may_be_the_one_that_fails():
     with servers.Redis() as redis, Box(redis) as box:
         box.fill('eight')

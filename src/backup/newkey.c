@@ -24,6 +24,13 @@ static const char recipient_advice[] =
 
 static int check_place(struct bk__job *job, const char *path) {
     const char *dir = bk__config_text(bk__job_config(job), BK__OPT_BACKUP_DIR);
+    const char *state = bk__config_text(bk__job_config(job), BK__OPT_STATE_DIR);
+    if (bk__encryption_inside(path, state)) {
+        return bk__fail(BK_EINVAL,
+                        "%s lies in botkeep's own folder, parts of which are emptied now "
+                        "and then. No key was made. Choose a path outside of %s.",
+                        path, state);
+    }
     if (!bk__encryption_inside(path, dir)) {
         return 0;
     }

@@ -341,7 +341,8 @@ static const struct bk__field extract_result[] = {
     {0}};
 
 static const struct bk__field key_arguments[] = {
-    {"to", "text", NULL, "", "A path that does not exist, outside of backup.dir."},
+    {"to", "text", NULL, "",
+     "A path that does not exist, outside of backup.dir and state.dir."},
     {"kind", "text", "shared", "shared|recipient",
      "shared: one key encrypts and reads; recipient: a pair whose public half encrypts."},
     {0}};

@@ -355,6 +355,11 @@ static void test_backup_encryption__the_key_beside_the_backups_is_refused(void *
     box_run("backup.key", args);
     box_assert_failed("BK_EINVAL", "folder of the backups", NULL);
     assert_false(box_has("backups/deep/key"));
+    assert_int_equal(mkdir(sandbox_path("bot.db.botkeep/hidden"), 0700), 0);
+    snprintf(args, sizeof args, "{\"to\":\"%s\"}",
+             sandbox_path("bot.db.botkeep/hidden/key")); /* which is emptied */
+    box_run("backup.key", args);
+    box_assert_failed("BK_EINVAL", "botkeep's own folder", NULL);
     char command[1024];
     snprintf(command, sizeof command, "cp -p '%s' '%s' && ln -s '%s' '%s'",
              sandbox_path("key"), sandbox_path("backups/deep/key"),

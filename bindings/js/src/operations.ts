@@ -698,7 +698,7 @@ export interface BackupExtractResult {
 }
 
 export interface BackupKeyArgs {
-    /** A path that does not exist, outside of backup.dir. */
+    /** A path that does not exist, outside of backup.dir and state.dir. */
     to: string;
     /**
      * shared: one key encrypts and reads; recipient: a pair whose public half encrypts.

@@ -816,7 +816,7 @@ class Backup(Namespace):
     ) -> Job[BackupKeyResult]:
         """Makes a key file for encrypted backups.
 
-        to: A path that does not exist, outside of backup.dir.
+        to: A path that does not exist, outside of backup.dir and state.dir.
         kind: shared: one key encrypts and reads; recipient: a pair whose public half encrypts.
         """
         return self._run("backup.key", {"to": to, "kind": kind})

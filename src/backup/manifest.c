@@ -54,9 +54,7 @@ static bool show_brief(struct json_object *to, const struct bk__manifest *m) {
         add_stamp(to, "verified_at", m->verified_ms) &&
         bk__json_add_int(to, "sequence", m->sequence);
     if (ok && m->payload_bytes > 0) {
-        ok = bk__json_add_text(to, "parent", m->parent) &&
-             bk__json_add_text(to, "parent_sha256", m->parent_sha256) &&
-             bk__json_add_int(to, "payload_bytes", m->payload_bytes);
+        ok = bk__json_add_text(to, "parent", m->parent);
     }
     if (ok && m->encryption != BK__KEY_NONE) {
         ok = bk__json_add_text(to, "key_id", m->key_id);
@@ -80,8 +78,15 @@ static bool add_version(struct json_object *to, const char *name, const char *ve
     return version[0] == '\0' || bk__json_add_text(to, name, version);
 }
 
+/* Of one that holds only changes. */
+static bool add_changes(struct json_object *to, const struct bk__manifest *m) {
+    return m->payload_bytes == 0 ||
+           (bk__json_add_text(to, "parent_sha256", m->parent_sha256) &&
+            bk__json_add_int(to, "payload_bytes", m->payload_bytes));
+}
+
 static bool show_rest(struct json_object *to, const struct bk__manifest *m) {
-    return add_version(to, "server_version", m->server_version) &&
+    return add_changes(to, m) && add_version(to, "server_version", m->server_version) &&
            add_version(to, "client_version", m->client_version) &&
            bk__json_add_text(to, "archive_sha256", m->archive_sha256) &&
            bk__json_add_int(to, "page_size", m->page_size) &&

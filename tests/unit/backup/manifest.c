@@ -308,6 +308,63 @@ static void test_backup_manifest__brief_leaves_tables_out(void **state) {
     bk__manifest_clear(&m);
 }
 
+/* The text of one that holds only changes, with one member changed. */
+static char *of_changes(const char *member, struct json_object *value) {
+    struct bk__manifest m;
+    fill(&m);
+    snprintf(m.name, sizeof m.name, "manual_2025-12-04T10-30-00.delta.gz");
+    snprintf(m.form.content, sizeof m.form.content, "delta");
+    snprintf(m.parent, sizeof m.parent, "auto_2025-12-03T10-30-00_2");
+    memcpy(m.parent_sha256, SUM2, sizeof SUM2);
+    m.payload_bytes = 4208;
+    char *good = bk__manifest_print(&m);
+    assert_non_null(good);
+    bk__manifest_clear(&m);
+    struct json_object *object = bk__json_parse(good, NULL);
+    free(good);
+    if (member != NULL) {
+        json_object_object_del(object, member);
+        assert_true(value == NULL || bk__json_put(object, member, value));
+    }
+    char *text = bk__json_print(object);
+    json_object_put(object);
+    return text;
+}
+
+static void test_backup_manifest__changes_come_back(void **state) {
+    struct bk__manifest m;
+    char why[100] = "";
+    char *text = of_changes(NULL, NULL);
+    (void)state;
+    assert_true(bk__manifest_parse(text, &m, why, sizeof why));
+    assert_string_equal(m.parent, "auto_2025-12-03T10-30-00_2");
+    assert_string_equal(m.parent_sha256, SUM2);
+    assert_int_equal(m.payload_bytes, 4208);
+    bk__manifest_clear(&m);
+    free(text);
+}
+
+static void refuse_changes(const char *member, struct json_object *value) {
+    char *text = of_changes(member, value);
+    assert_text_refused(text);
+    free(text);
+}
+
+static void test_backup_manifest__changes_to_nothing_are_refused(void **state) {
+    (void)state;
+    refuse_changes("parent", NULL);
+    refuse_changes("parent", json_object_new_string(""));
+    refuse_changes("parent", json_object_new_string("../auto_2025-12-03T10-30-00"));
+    refuse_changes("parent", json_object_new_string("auto_2025-12-03T10-30-00.db"));
+    refuse_changes("parent", json_object_new_string("auto_2025-12-03T10-30-00/x"));
+    refuse_changes("parent", json_object_new_int(7));
+    refuse_changes("parent_sha256", NULL);
+    refuse_changes("parent_sha256", json_object_new_string("00"));
+    refuse_changes("payload_bytes", NULL);
+    refuse_changes("payload_bytes", json_object_new_int(0));
+    refuse_changes("payload_bytes", json_object_new_int(-1));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_backup_manifest__comes_back_as_it_was_printed),
@@ -321,6 +378,8 @@ int main(void) {
         cmocka_unit_test(test_backup_manifest__every_truncation_is_refused),
         cmocka_unit_test(test_backup_manifest__every_flipped_byte_is_survived),
         cmocka_unit_test(test_backup_manifest__brief_leaves_tables_out),
+        cmocka_unit_test(test_backup_manifest__changes_come_back),
+        cmocka_unit_test(test_backup_manifest__changes_to_nothing_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

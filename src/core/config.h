@@ -73,7 +73,8 @@ enum bk__option_type {
       "Besides, the last backup of each of the newest so many months stays.")            \
     O(BACKUP_COMPRESS, "backup.compress", BK__CHOICE, "", "auto", 0, 0,                  \
       "auto|gzip|zstd|none", "BACKUP_COMPRESS",                                          \
-      "auto compresses with gzip above 1 MB; plain gunzip reads it.")                    \
+      "auto compresses with gzip above 1 MB, which gunzip reads; zstd is "               \
+      "smaller and faster, and zstd -d reads it.")                                       \
     O(BACKUP_REHEARSE_EVERY, "backup.rehearse.every", BK__NUMBER, "hours", "24", 0,      \
       87600, "", "BACKUP_REHEARSE_HOURS",                                                \
       "Hours between rehearsals: the newest backup is restored, checked and thrown "     \

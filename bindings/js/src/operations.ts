@@ -60,7 +60,10 @@ export interface Options {
     backup_keep_weekly?: number;
     /** Besides, the last backup of each of the newest so many months stays. */
     backup_keep_monthly?: number;
-    /** auto compresses with gzip above 1 MB; plain gunzip reads it. */
+    /**
+     * auto compresses with gzip above 1 MB, which gunzip reads; zstd is smaller and
+     * faster, and zstd -d reads it.
+     */
     backup_compress?: "auto" | "gzip" | "zstd" | "none";
     /**
      * Hours between rehearsals: the newest backup is restored, checked and thrown away;

@@ -69,7 +69,7 @@ static int snapshot(struct bk__making *m) {
         m->request->created_ms != 0 ? m->request->created_ms : bk__job_wall(m->job);
     snprintf(m->facts.form.content, sizeof m->facts.form.content, "%s",
              m->store->driver->content);
-    bk__name_make(name, m->request->kind, m->facts.created_ms, 1, &m->facts.form);
+    bk__making_name(m, &m->facts.form, name);
     m->scratch = bk__folder_scratch(m->folder, name, "");
     if (m->scratch == NULL) {
         return BK_ENOMEM;

@@ -55,6 +55,16 @@ static struct bk__coding coding_for(struct bk__making *m, const struct bk__form 
     return coding;
 }
 
+/* Two stores of a set may be of one kind: each has its own name from the beginning. */
+void bk__making_name(const struct bk__making *m, const struct bk__form *form,
+                     char ret[BK__NAME_SIZE]) {
+    if (m->request->stem != NULL) {
+        bk__name_join(ret, m->request->stem, form);
+    } else {
+        bk__name_make(ret, m->request->kind, m->facts.created_ms, 1, form);
+    }
+}
+
 /* Packs the snapshot while it is made, as far as can be told before how it will be packed. */
 static int begin_ahead(struct bk__making *m) {
     char name[BK__NAME_SIZE];
@@ -65,7 +75,7 @@ static int begin_ahead(struct bk__making *m) {
         (form->compression == BK__PLAIN && !m->encrypted)) {
         return 0;
     }
-    bk__name_make(name, m->request->kind, m->facts.created_ms, 1, form);
+    bk__making_name(m, form, name);
     m->packed = bk__folder_temp(m->folder, name, "");
     if (m->packed == NULL) {
         return BK_ENOMEM;

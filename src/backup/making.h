@@ -48,6 +48,10 @@ enum bk__compression bk__making_compression(const struct bk__making *m, int64_t 
    first byte is written. */
 int bk__making_encrypt(struct bk__making *m);
 
+/* What its unfinished files are called by. */
+void bk__making_name(const struct bk__making *m, const struct bk__form *form,
+                     char ret[BK__NAME_SIZE]);
+
 /* Makes the snapshot at m->scratch; where it will be packed, that is done while it is made. Sets
    the form in m->facts. */
 int bk__making_snapshot(struct bk__making *m, struct bk__image *ret);

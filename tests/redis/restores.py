@@ -129,6 +129,22 @@ def a_staged_restore_is_applied_at_the_next_start():
         is_master(server)
 
 
+@fact
+def two_servers_make_a_set_and_both_come_back():
+    with Redis() as server, Redis(password='other') as other, Box(server) as box:
+        fill(server)
+        other.cli('SET', 'a', '1')
+        states = state(server), state(other)
+        box.good('backup', 'create', '--redis', other.url())
+        for each in (server, other):
+            each.cli('FLUSHALL')
+            each.cli('FUNCTION', 'FLUSH')
+        box.good('backup', 'restore', '--redis', other.url())
+        same((state(server), state(other)), states)
+        is_master(server)
+        is_master(other)
+
+
 # ---- what is refused --------------------------------------------------------------------
 
 

@@ -104,9 +104,9 @@ static int begin_payload(struct walk *w) {
 static int end_payload(struct walk *w) {
     unsigned char end[BK__DELTA_END];
     struct bk__changes *c = w->changes;
-    bool believed = false;
-    int rc = bk__pages_end(c->pages, &believed);
-    if (rc == 0 && w->writes) {
+    bool believed = bk__pages_end(c->pages);
+    int rc = 0;
+    if (w->writes) {
         bk__delta_end(&c->delta, end);
         rc = put(w, end, sizeof end);
     }

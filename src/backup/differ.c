@@ -76,14 +76,29 @@ bool bk__differ_is_likely(struct bk__job *job) {
     return bk__differ_is_wanted(job) && bk__pages_exist(job);
 }
 
+/* Without them the backup is a full one: better than none, where state.dir cannot be written. */
+static bool open_pages(struct bk__differ *d) {
+    if (d->facts->pages == 0) {
+        return false;
+    }
+    if (bk__pages_open(d->job, d->facts->page_size, &d->pages) == 0) {
+        return true;
+    }
+    bk__job_log(
+        d->job, "warning",
+        "The pages of this backup cannot be noted, so it and the next hold all: %s",
+        bk__error_text());
+    return false;
+}
+
 int bk__differ_find(struct bk__differ *d) {
     struct bk__changes changes = {.job = d->job, .image = d->image};
     int64_t most = bk__config_int(bk__job_config(d->job), BK__OPT_BACKUP_DELTAS);
-    if (most == 0 || d->facts->pages == 0) {
+    int rc = 0;
+    if (!open_pages(d)) {
         return 0;
     }
-    int rc = bk__pages_open(d->job, d->facts->page_size, &d->pages);
-    if (rc == 0 && find_parent(d, most)) {
+    if (find_parent(d, most)) {
         rc = name_payload(d, &changes);
     }
     if (rc != 0) {

@@ -165,10 +165,9 @@ bool bk__pages_changed(struct bk__pages *p, const unsigned char *page) {
     return before == NULL || memcmp(before, sum, SUM) != 0;
 }
 
-int bk__pages_end(struct bk__pages *p, bool *ret_believed) {
-    *ret_believed = is_whole(p);
+bool bk__pages_end(struct bk__pages *p) {
     flush(p);
-    return p->error == 0 ? 0 : bk__fail_errno(p->error, "cannot write", p->aside, NULL);
+    return is_whole(p);
 }
 
 /* Without a flush to the disk: a file that a power cut tore is found by its sum. */

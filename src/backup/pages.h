@@ -35,8 +35,8 @@ const struct bk__pages_of *bk__pages_old(const struct bk__pages *pages);
 /* The next page, in order: is it another than it was, or new? */
 bool bk__pages_changed(struct bk__pages *pages, const unsigned char *page);
 
-/* After the last page: could the old sums be believed? An error is one of writing the new ones. */
-int bk__pages_end(struct bk__pages *pages, bool *ret_believed);
+/* After the last page: could the old sums be believed? */
+bool bk__pages_end(struct bk__pages *pages);
 
 /* The new sums are those of this backup, from now on. A failure is only told in the log. */
 void bk__pages_keep(struct bk__pages *pages, const struct bk__pages_of *of);

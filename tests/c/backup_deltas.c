@@ -214,6 +214,25 @@ static void test_backup_deltas__nothing_changed_makes_none(void **state) {
     box_assert_only(2);
 }
 
+/* A folder stands where the sums would be written: full backups, but backups. */
+static void test_backup_deltas__sums_that_cannot_be_written_are_no_failure(void **state) {
+    (void)state;
+    fresh("9");
+    make();
+    assert_int_equal(mkdir(sandbox_path("bot.db.botkeep/backup.pages.tmp"), 0700), 0);
+    for (int i = 0; i < 2; i++) {
+        change(i);
+        struct made made = make();
+        assert_int_equal(made.chain, 0);
+        assert_comes_back(&made);
+    }
+    assert_int_equal(rmdir(sandbox_path("bot.db.botkeep/backup.pages.tmp")), 0);
+    change(7);
+    struct made made = make();
+    assert_int_equal(made.chain, 1);
+    assert_comes_back(&made);
+}
+
 /* ---- beside writers ---------------------------------------------------------------------------- */
 
 static void test_backup_deltas__each_is_one_instant_beside_a_writer(void **state) {
@@ -287,6 +306,7 @@ int main(int argc, char **argv) {
         TEST(a_recipients_chain_stays_shut),
         TEST(live_and_staged_restores),
         TEST(nothing_changed_makes_none),
+        TEST(sums_that_cannot_be_written_are_no_failure),
         TEST(each_is_one_instant_beside_a_writer),
         TEST(lost_or_broken_sums_make_a_full_one),
     };

@@ -80,6 +80,7 @@ const struct bk__store_driver bk__postgres_driver = {
     .probe = bk__postgres_probe,
     .snapshot = bk__postgres_snapshot,
     .restore = bk__postgres_restore,
+    .ready = bk__postgres_ready,
     .fingerprint = bk__postgres_fingerprint,
     .prove = bk__postgres_prove,
     .rehearse = bk__postgres_rehearse,

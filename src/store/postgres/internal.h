@@ -159,6 +159,7 @@ int bk__postgres_fingerprint(struct bk__store *store, char ret[BK__FINGERPRINT_S
 int bk__pg_fingerprint(struct bk__pg_link *link, char ret[BK__FINGERPRINT_SIZE]);
 int bk__postgres_restore(struct bk__store *store, const char *image_path,
                          char **ret_kept);
+int bk__postgres_ready(struct bk__store *store, const char *image_path);
 int bk__postgres_replace(struct bk__job *job, const char *database,
                          const char *image_path, char **ret_kept);
 

@@ -310,6 +310,30 @@ int bk__postgres_restore(struct bk__store *store, const char *image_path,
     return restore(pg->job, &pg->target, image_path, ret_kept);
 }
 
+/* What is known to fail before anything is made: programs, and the rights to make and rename. */
+int bk__postgres_ready(struct bk__store *store, const char *image_path) {
+    struct bk__postgres *pg = (struct bk__postgres *)store;
+    int64_t may = 0;
+    (void)image_path; /* verified; its format is pg_restore's to judge */
+    if (pg->tools.restore == NULL) {
+        return bk__pg_tools_missing(&pg->tools, "The dump cannot be restored");
+    }
+    int rc =
+        bk__pg_int(&pg->link,
+                   "SELECT (rolsuper OR (rolcreatedb AND pg_has_role(datdba, 'MEMBER')))"
+                   "::int FROM pg_catalog.pg_roles, pg_catalog.pg_database "
+                   "WHERE rolname = current_user AND datname = current_database()",
+                   NULL, &may);
+    return rc == 0 && may == 0
+               ? bk__fail(
+                     BK_EDENIED,
+                     "A restore makes a new database and renames the old one, which this "
+                     "user may not. Nothing was touched. Let an administrator run ALTER "
+                     "ROLE ... CREATEDB, and let the user own the database %.63s.",
+                     pg->link.pq.db(pg->link.conn))
+               : rc;
+}
+
 /* For a database that is gone, or cannot be opened. */
 int bk__postgres_replace(struct bk__job *job, const char *database,
                          const char *image_path, char **ret_kept) {

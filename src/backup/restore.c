@@ -108,8 +108,8 @@ static int choose_sources(struct run *run) {
     if (store == NULL) {
         return 0;
     }
-    int rc = bk__restore_site(run->job, run->manifest, &site);
-    return rc != 0 || strcmp(site.name, store) == 0 ? rc : no_such_part(run, store);
+    int rc = bk__restore_site(run->job, run->manifest, store, &site);
+    return rc == BK_EUNSUPPORTED ? no_such_part(run, store) : rc;
 }
 
 /* Where each of them goes; a backup of one kind of store is nothing to another. */
@@ -118,7 +118,9 @@ static int find_sites(struct run *run) {
     restore->name = name_of(run);
     restore->may_replace = strcmp(run->mode, "live") != 0;
     for (size_t i = 0; i < run->count; i++) {
-        int rc = bk__restore_site(run->job, run->sources[i], &restore->stores[i].site);
+        int rc =
+            bk__restore_site(run->job, run->sources[i], bk__job_text(run->job, "store"),
+                             &restore->stores[i].site);
         if (rc != 0) {
             return rc;
         }
@@ -275,7 +277,7 @@ static bool holds(struct run *run, const struct bk__manifest *item, const char *
         const struct bk__manifest *part = bk__manifest_part(item, store);
         return part != NULL && part->verified;
     }
-    return item->verified && bk__restore_site(run->job, item, &site) == 0 &&
+    return item->verified && bk__restore_site(run->job, item, store, &site) == 0 &&
            strcmp(site.name, store) == 0;
 }
 

@@ -35,10 +35,10 @@ struct bk__restore {
     char pre_restore[BK__NAME_SIZE]; /* "" when there was nothing sound to save */
 };
 
-/* The keeper's store that a backup, or a part of a set, belongs into. BK_EUNSUPPORTED: it has none
-   of that kind. */
+/* The keeper's store that a backup, or a part of a set, belongs into; store: the one asked for, or
+   NULL. BK_EUNSUPPORTED: it has none of that kind; BK_EINVAL: it has two, and none was asked for. */
 int bk__restore_site(struct bk__job *job, const struct bk__manifest *manifest,
-                     struct bk__store_site *ret);
+                     const char *store, struct bk__store_site *ret);
 
 /* Each store is opened, then a safety backup is made of all, then one after the other gets its
    image: as one transaction, or as a file where the database does not open. The folder is locked.

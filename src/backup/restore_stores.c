@@ -20,30 +20,45 @@
 #include <backup/prune.h>
 #include <backup/set.h>
 
+/* A set's part says which store it is of; the backup of one store says its kind alone. */
+static bool is_meant(const struct bk__manifest *manifest, const char *store,
+                     const char *name) {
+    const char *only = manifest->part[0] != '\0' ? manifest->part : store;
+    return only == NULL || strcmp(only, name) == 0;
+}
+
 int bk__restore_site(struct bk__job *job, const struct bk__manifest *manifest,
-                     struct bk__store_site *ret) {
+                     const char *store, struct bk__store_site *ret) {
     struct bk__store_site sites[BK__STORES] = {{"database", ""}};
     size_t count = bk__store_sites(job, sites);
-    const struct bk__store_driver *driver = NULL;
+    const char *other = "other";
+    int found = 0;
     for (size_t i = 0; i < count || i == 0; i++) { /* none set: the first says so */
-        if (manifest->part[0] != '\0' && strcmp(manifest->part, sites[i].name) != 0) {
-            continue;
-        }
-        driver = bk__store_driver_for(sites[i].url);
+        const struct bk__store_driver *driver = bk__store_driver_for(sites[i].url);
         if (driver == NULL) {
             return *sites[i].url == '\0' ? BK_EINVAL : BK_EUNSUPPORTED;
         }
-        if (strcmp(driver->name, manifest->store) == 0) {
+        other = driver->name;
+        if (is_meant(manifest, store, sites[i].name) &&
+            strcmp(driver->name, manifest->store) == 0) {
             *ret = sites[i];
-            return 0;
+            found++;
         }
     }
-    const char *other = driver != NULL ? driver->name : "other";
-    return bk__fail(BK_EUNSUPPORTED,
-                    "Backup %s holds a %s store, and the options name none of that kind, "
-                    "but %s. Nothing was changed. Set the option, restore another store "
-                    "alone (\"store\"), or restore to a path (\"to\").",
-                    manifest->name, manifest->store, other);
+    if (found == 1) {
+        return 0;
+    }
+    return found > 1
+               ? bk__fail(BK_EINVAL,
+                          "Backup %s is of a %s store, and the bot has two of them. "
+                          "Nothing was changed. Say with \"store\" which one gets it.",
+                          manifest->name, manifest->store)
+               : bk__fail(BK_EUNSUPPORTED,
+                          "Backup %s holds a %s store, and the options name none of that "
+                          "kind, but %s. Nothing was changed. Set the option, restore "
+                          "another store alone (\"store\"), or restore to a path "
+                          "(\"to\").",
+                          manifest->name, manifest->store, other);
 }
 
 void bk__restore_clear(struct bk__restore *restore) {

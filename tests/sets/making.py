@@ -365,6 +365,25 @@ def what_a_killed_run_left_is_collected():
 
 
 @fact
+def two_servers_of_one_kind_are_two_stores():
+    with servers.Redis() as one, servers.Redis() as other, Box(other, database=one.url()) as box:
+        one.cli('SET', 'who', 'one')
+        other.cli('SET', 'who', 'other')
+        made = box.good('backup', 'create')
+        check_folder(made['path'])
+        same([s['name'].split('_')[0] for s in made['stores']], ['database', 'redis'])
+        one.cli('SET', 'who', 'x')
+        other.cli('SET', 'who', 'y')
+        box.good('backup', 'restore', '--name', made['name'])
+        same((one.cli('GET', 'who'), other.cli('GET', 'who')), ('one', 'other'))
+        single = box.good('backup', 'create', '--store', 'redis')['name']
+        other.cli('SET', 'who', 'y')
+        box.bad('backup', 'restore', '--name', single, code='BK_EINVAL', says=['store'])
+        box.good('backup', 'restore', '--name', single, '--store', 'redis')
+        same((one.cli('GET', 'who'), other.cli('GET', 'who')), ('one', 'other'))
+
+
+@fact
 def writers_go_on_and_each_snapshot_says_when_it_was():
     """A writer that counts in both stores: the set holds no count from before it began."""
     with servers.Redis() as redis, Box(redis) as box:

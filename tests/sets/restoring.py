@@ -1,5 +1,6 @@
 """restoring.py: sets restored, whole and by store, live, staged and into folders; and what is told when
 one store fails. Facts for tests/sets/run."""
+import itertools
 import json
 import os
 import socket
@@ -414,3 +415,25 @@ def postgres_keeps_what_was_there_and_redis_is_saved_before():
             need(done['pre_restore'] and '.rdb' in done['pre_restore'], 'Redis was not saved: %r' % done['pre_restore'])
             kept = done['stores'][0]['kept']
             need(kept in server.sql('SELECT datname FROM pg_database'), kept + ' is not there')
+
+
+@fact
+def every_form_comes_back():
+    """Both layouts, each compression, encrypted or not, with a database that is large enough to be packed along."""
+    endings = {'auto': '.gz', 'zstd': '.zst', 'none': ''}
+    for layout, compress, sealed in itertools.product(('folder', 'tar'), endings, (False, True)):
+        form = '%s, %s, %s' % (layout, compress, 'sealed' if sealed else 'plain')
+        with servers.Redis() as redis, Box(redis, backup_set=layout, backup_compress=compress) as box:
+            box.fill('old', rows=30000)
+            if sealed:
+                key = os.path.join(box.folder, 'key')
+                box.good('backup', 'key', '--to', key)
+                box.options['backup-key-file'] = key
+            made = box.good('backup', 'create')
+            inside = endings[compress] if layout == 'folder' or sealed else ''
+            same(made['stores'][0]['name'].split('.', 1)[1], 'db' + inside + ('.enc' if sealed else ''), form)
+            whole = '' if layout == 'folder' else '.tar' + ('' if sealed else endings[compress])
+            same(made['name'].split('Z', 1)[1], whole, form)
+            box.fill('new', rows=10)
+            box.good('backup', 'restore', '--name', made['name'])
+            same((box.tags(), box.hidden()), (('old', 'old'), []), form)

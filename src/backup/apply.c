@@ -13,8 +13,8 @@
 #include <core/error.h>
 #include <core/job.h>
 #include <os/file.h>
-#include <backup/archive.h>
-#include <backup/folder.h>
+#include <backup/archive/archive.h>
+#include <backup/catalogue/folder.h>
 #include <backup/restore.h>
 #include <backup/stage.h>
 

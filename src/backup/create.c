@@ -15,13 +15,13 @@
 #include <core/job.h>
 #include <os/file.h>
 #include <store/store.h>
-#include <backup/folder.h>
+#include <backup/catalogue/folder.h>
 #include <backup/make.h>
-#include <backup/manifest.h>
+#include <backup/catalogue/manifest.h>
 #include <backup/prune.h>
 #include <backup/recent.h>
 #include <backup/record.h>
-#include <backup/set.h>
+#include <backup/set/set.h>
 #include <backup/unchanged.h>
 
 /* Moves every member of the shown manifest into the job's result. */

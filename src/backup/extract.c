@@ -15,9 +15,9 @@
 #include <core/error.h>
 #include <core/job.h>
 #include <os/file.h>
-#include <backup/chain.h>
-#include <backup/folder.h>
-#include <backup/manifest.h>
+#include <backup/delta/chain.h>
+#include <backup/catalogue/folder.h>
+#include <backup/catalogue/manifest.h>
 
 #define SLACK (INT64_C(1) << 20)
 

@@ -11,7 +11,7 @@
 #include <core/error.h>
 #include <core/job.h>
 #include <store/store.h>
-#include <backup/catalogue.h>
+#include <backup/catalogue/catalogue.h>
 #include <backup/extract.h>
 
 /* A store's images that can be asked: SQLite's. */

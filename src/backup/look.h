@@ -5,8 +5,8 @@
 #ifndef BK_BACKUP_LOOK_H
 #define BK_BACKUP_LOOK_H
 
-#include <backup/alien.h>
-#include <backup/scratch.h>
+#include <backup/foreign/alien.h>
+#include <backup/catalogue/scratch.h>
 
 struct bk__job;
 struct bk__store_driver;

@@ -15,9 +15,9 @@
 #include <core/job.h>
 #include <os/file.h>
 #include <store/store.h>
-#include <backup/archive.h>
-#include <backup/catalogue.h>
-#include <backup/folder.h>
+#include <backup/archive/archive.h>
+#include <backup/catalogue/catalogue.h>
+#include <backup/catalogue/folder.h>
 #include <backup/making.h>
 #include <backup/proof.h>
 

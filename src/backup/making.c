@@ -11,8 +11,8 @@
 #include <core/error.h>
 #include <core/job.h>
 #include <os/file.h>
-#include <backup/encryption.h>
-#include <backup/folder.h>
+#include <backup/seal/encryption.h>
+#include <backup/catalogue/folder.h>
 #include <backup/make.h>
 
 /* What is not bigger is not worth compressing, nor a thread that packs along. */

@@ -9,11 +9,11 @@
 #include <stdint.h>
 
 #include <store/store.h>
-#include <backup/ahead.h>
-#include <backup/differ.h>
-#include <backup/manifest.h>
+#include <backup/archive/ahead.h>
+#include <backup/delta/differ.h>
+#include <backup/catalogue/manifest.h>
 #include <backup/proof.h>
-#include <backup/sealed.h>
+#include <backup/seal/sealed.h>
 
 struct bk__folder;
 struct bk__job;

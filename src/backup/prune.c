@@ -16,13 +16,13 @@
 #include <core/error.h>
 #include <core/job.h>
 #include <os/file.h>
-#include <backup/catalogue.h>
-#include <backup/consolidate.h>
-#include <backup/folder.h>
+#include <backup/catalogue/catalogue.h>
+#include <backup/delta/consolidate.h>
+#include <backup/catalogue/folder.h>
 #include <backup/operations.h>
 #include <backup/record.h>
 #include <backup/retention.h>
-#include <backup/set.h>
+#include <backup/set/set.h>
 
 static int remove_archive(const char *dir, const char *name) {
     char file[BK__NAME_SIZE + 8];

@@ -9,7 +9,7 @@
 
 #include <core/error.h>
 #include <core/job.h>
-#include <backup/catalogue.h>
+#include <backup/catalogue/catalogue.h>
 
 #define MINUTE_MS INT64_C(60000)
 #define GAP_LIMIT 525600 /* a year */

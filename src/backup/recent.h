@@ -5,7 +5,7 @@
 #ifndef BK_BACKUP_RECENT_H
 #define BK_BACKUP_RECENT_H
 
-#include <backup/manifest.h>
+#include <backup/catalogue/manifest.h>
 
 struct bk__job;
 

@@ -17,8 +17,8 @@
 #include <core/error.h>
 #include <core/job.h>
 #include <os/file.h>
-#include <backup/manifest.h>
-#include <backup/set.h>
+#include <backup/catalogue/manifest.h>
+#include <backup/set/set.h>
 #include <backup/unchanged.h>
 
 #define RECORD_LIMIT 65536

@@ -5,7 +5,7 @@
 #ifndef BK_BACKUP_RECORD_H
 #define BK_BACKUP_RECORD_H
 
-#include <backup/name.h>
+#include <backup/catalogue/name.h>
 
 struct bk__job;
 struct bk__manifest;

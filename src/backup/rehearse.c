@@ -18,10 +18,10 @@
 #include <core/job.h>
 #include <os/file.h>
 #include <store/store.h>
-#include <backup/catalogue.h>
-#include <backup/encryption.h>
+#include <backup/catalogue/catalogue.h>
+#include <backup/seal/encryption.h>
 #include <backup/extract.h>
-#include <backup/folder.h>
+#include <backup/catalogue/folder.h>
 #include <backup/record.h>
 
 #define SCRATCH                                                                          \

@@ -15,12 +15,12 @@
 #include <core/job.h>
 #include <os/file.h>
 #include <store/store.h>
-#include <backup/alien.h>
-#include <backup/catalogue.h>
+#include <backup/foreign/alien.h>
+#include <backup/catalogue/catalogue.h>
 #include <backup/extract.h>
-#include <backup/folder.h>
+#include <backup/catalogue/folder.h>
 #include <backup/operations.h>
-#include <backup/set.h>
+#include <backup/set/set.h>
 #include <backup/stage.h>
 
 /* One run of the operation. */

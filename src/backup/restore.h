@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <backup/name.h>
+#include <backup/catalogue/name.h>
 #include <store/store.h>
 
 struct bk__folder;

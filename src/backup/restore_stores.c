@@ -14,11 +14,11 @@
 #include <core/error.h>
 #include <core/job.h>
 #include <os/file.h>
-#include <backup/folder.h>
+#include <backup/catalogue/folder.h>
 #include <backup/make.h>
-#include <backup/manifest.h>
+#include <backup/catalogue/manifest.h>
 #include <backup/prune.h>
-#include <backup/set.h>
+#include <backup/set/set.h>
 
 /* A set's part says which store it is of; the backup of one store says its kind alone. */
 static bool is_meant(const struct bk__manifest *manifest, const char *store,

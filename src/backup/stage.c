@@ -20,7 +20,7 @@
 #include <os/file.h>
 #include <backup/backup.h>
 #include <backup/extract.h>
-#include <backup/manifest.h>
+#include <backup/catalogue/manifest.h>
 
 #define FORMAT 1
 #define INTENT_LIMIT 65536

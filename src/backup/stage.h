@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <backup/name.h>
+#include <backup/catalogue/name.h>
 #include <base/hash.h>
 #include <store/store.h>
 

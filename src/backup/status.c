@@ -19,11 +19,11 @@
 #include <core/job.h>
 #include <core/keeper.h>
 #include <os/file.h>
-#include <backup/catalogue.h>
-#include <backup/encryption.h>
-#include <backup/foreign.h>
+#include <backup/catalogue/catalogue.h>
+#include <backup/seal/encryption.h>
+#include <backup/foreign/foreign.h>
 #include <backup/record.h>
-#include <backup/set.h>
+#include <backup/set/set.h>
 #include <backup/stage.h>
 
 #define HOUR_MS 3600000.0

@@ -13,8 +13,8 @@
 #include <base/json.h>
 #include <core/config.h>
 #include <core/job.h>
-#include <backup/catalogue.h>
-#include <backup/encryption.h>
+#include <backup/catalogue/catalogue.h>
+#include <backup/seal/encryption.h>
 #include <backup/make.h>
 #include <backup/record.h>
 

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #include <base/hash.h>
-#include <backup/manifest.h>
+#include <backup/catalogue/manifest.h>
 #include <store/store.h>
 
 struct bk__job;

@@ -15,14 +15,14 @@
 #include <core/error.h>
 #include <core/job.h>
 #include <os/file.h>
-#include <backup/alien.h>
-#include <backup/archive.h>
-#include <backup/catalogue.h>
-#include <backup/chain.h>
-#include <backup/folder.h>
-#include <backup/memo.h>
-#include <backup/sample.h>
-#include <backup/set_read.h>
+#include <backup/foreign/alien.h>
+#include <backup/archive/archive.h>
+#include <backup/catalogue/catalogue.h>
+#include <backup/delta/chain.h>
+#include <backup/catalogue/folder.h>
+#include <backup/foreign/memo.h>
+#include <backup/archive/sample.h>
+#include <backup/set/set_read.h>
 
 #define TOLD 5 /* so many failures are told in the error's text */
 

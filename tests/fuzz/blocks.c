@@ -3,12 +3,12 @@
  * it checks beside memory: what is accepted fits the room it is given, and packs and comes back.
  * tests/fuzz/run runs it; the first byte of an input chooses the codec.
  */
-#include <backup/codec.h>
+#include <backup/archive/codec.h>
 
 #include <stdlib.h>
 #include <string.h>
 
-#include <backup/pipeline.h>
+#include <backup/archive/pipeline.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

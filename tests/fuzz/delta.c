@@ -3,7 +3,7 @@
  * byte tells the size. What it checks beside memory: no byte belongs outside of the image that the
  * header told, none twice, and pieces make no difference. tests/fuzz/run runs it.
  */
-#include <backup/delta.h>
+#include <backup/delta/delta.h>
 
 #include <stdint.h>
 #include <stdlib.h>

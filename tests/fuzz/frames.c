@@ -4,12 +4,12 @@
  * beside memory: only what was sealed opens, in its place alone, and fits the room it is given.
  * tests/fuzz/run runs it; the first bytes choose the inner codec and what is damaged.
  */
-#include <backup/sealed.h>
+#include <backup/seal/sealed.h>
 
 #include <stdlib.h>
 #include <string.h>
 
-#include <backup/pipeline.h>
+#include <backup/archive/pipeline.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

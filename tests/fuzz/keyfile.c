@@ -3,8 +3,8 @@
  * memory: what is accepted is found by its id and can seal; what is refused leaves no key behind.
  * tests/fuzz/run runs it.
  */
-#include <backup/key.h>
-#include <backup/seal.h>
+#include <backup/seal/key.h>
+#include <backup/seal/seal.h>
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * The fuzzer of the manifest parser: any bytes beside an archive. What it checks beside memory:
  * what is accepted agrees with itself and comes back from its own printing. tests/fuzz/run runs it.
  */
-#include <backup/manifest.h>
+#include <backup/catalogue/manifest.h>
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <backup/pgdump.h>
-#include <backup/sqltext.h>
+#include <backup/foreign/pgdump.h>
+#include <backup/foreign/sqltext.h>
 
 struct input {
     const uint8_t *data;

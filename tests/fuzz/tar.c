@@ -2,7 +2,7 @@
  * The fuzzer of the tar reader: any bytes, in pieces of any size. What it checks beside memory:
  * names that are given out lead nowhere else, and each entry gives as many bytes as it said.
  */
-#include <backup/tar.h>
+#include <backup/set/tar.h>
 
 #include <stdlib.h>
 #include <string.h>

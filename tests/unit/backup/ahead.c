@@ -1,8 +1,8 @@
 /*
- * Tests of src/backup/ahead.c and pack.c: an image packed while it grows gives the archive of the
+ * Tests of src/backup/archive/ahead.c and pack.c: an image packed while it grows gives the archive of the
  * whole one; given up, it gives nothing. Not of drivers (tests/unit/store/growth.c).
  */
-#include <backup/ahead.h>
+#include <backup/archive/ahead.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include <core/error.h>
 #include <os/clock.h>
 #include <os/file.h>
-#include <backup/name.h>
+#include <backup/catalogue/name.h>
 
 #include "sandbox.h"
 #include "storejob.h"

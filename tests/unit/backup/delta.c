@@ -1,8 +1,8 @@
 /*
- * Tests of src/backup/delta.c: what is written is read again in pieces of any size, and nothing that
+ * Tests of src/backup/delta/delta.c: what is written is read again in pieces of any size, and nothing that
  * is not a payload gets past the reader. Not of archives and chains (tests/c/backup_deltas.c).
  */
-#include <backup/delta.h>
+#include <backup/delta/delta.h>
 
 #include <stdbool.h>
 #include <stdlib.h>

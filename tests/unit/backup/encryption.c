@@ -1,8 +1,8 @@
 /*
- * Tests of src/backup/encryption.c: whether a key lies among the backups, whatever its path says. What
+ * Tests of src/backup/seal/encryption.c: whether a key lies among the backups, whatever its path says. What
  * the options lead to is tested whole in tests/c/backup_encryption.c.
  */
-#include <backup/encryption.h>
+#include <backup/seal/encryption.h>
 
 #include <string.h>
 #include <sys/stat.h>

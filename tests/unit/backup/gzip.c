@@ -1,15 +1,15 @@
 /*
- * Tests of src/backup/gzip.c, with and without ISA-L: members that zlib and the program gunzip
+ * Tests of src/backup/archive/gzip.c, with and without ISA-L: members that zlib and the program gunzip
  * read, foreign streams, damage. Not of files and workers (pipeline.c, tests/c/backup_verify.c).
  */
-#include <backup/gzip.h>
+#include <backup/archive/gzip.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <backup/isal.h>
-#include <backup/pipeline.h>
+#include <backup/archive/isal.h>
+#include <backup/archive/pipeline.h>
 
 #include "sandbox.h"
 #include "stream.h"

@@ -1,8 +1,8 @@
 /*
- * Tests of src/backup/key.c: key files are made once, read when they are private and whole, and
+ * Tests of src/backup/seal/key.c: key files are made once, read when they are private and whole, and
  * refused otherwise without a word of what stands in them.
  */
-#include <backup/key.h>
+#include <backup/seal/key.h>
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /*
- * Tests of src/backup/manifest.c: what is printed comes back, and hostile text is refused.
+ * Tests of src/backup/catalogue/manifest.c: what is printed comes back, and hostile text is refused.
  * The fuzzer of the same parser is tests/fuzz/manifest.c.
  */
-#include <backup/manifest.h>
+#include <backup/catalogue/manifest.h>
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /*
- * Tests of src/backup/manifest_set.c: sets come back as they were printed, with what readers of the
+ * Tests of src/backup/catalogue/manifest_set.c: sets come back as they were printed, with what readers of the
  * older form look for; and hostile ones are refused. Backups of one store: manifest.c.
  */
-#include <backup/manifest.h>
+#include <backup/catalogue/manifest.h>
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /*
- * Tests of src/backup/name.c: names made, taken apart, and refused when they come from outside.
+ * Tests of src/backup/catalogue/name.c: names made, taken apart, and refused when they come from outside.
  * Not of which backups exist (tests/c/backup_names.c).
  */
-#include <backup/name.h>
+#include <backup/catalogue/name.h>
 
 #include <stdio.h>
 #include <string.h>

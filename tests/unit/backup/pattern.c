@@ -2,7 +2,7 @@
  * Names that other tools give their backups: whose they are, what is in them, when they were made. Not
  * files. tests/unit/run runs it.
  */
-#include <backup/pattern.h>
+#include <backup/foreign/pattern.h>
 
 #include <setjmp.h>
 #include <stdarg.h>

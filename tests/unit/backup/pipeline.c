@@ -1,8 +1,8 @@
 /*
- * Tests of src/backup/pipeline.c: order, errors from each side, any number of workers.
+ * Tests of src/backup/archive/pipeline.c: order, errors from each side, any number of workers.
  * Not of compression (gzip.c).
  */
-#include <backup/pipeline.h>
+#include <backup/archive/pipeline.h>
 
 #include <stdbool.h>
 #include <stdio.h>

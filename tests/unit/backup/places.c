@@ -1,8 +1,8 @@
 /*
- * Tests of src/backup/places.c: sums in pieces of any size, few parts for any size, the first
+ * Tests of src/backup/archive/places.c: sums in pieces of any size, few parts for any size, the first
  * difference found, text and back. Not of archives (tests/c/backup_verify.c).
  */
-#include <backup/places.h>
+#include <backup/archive/places.h>
 
 #include <stdlib.h>
 #include <string.h>

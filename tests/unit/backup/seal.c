@@ -1,9 +1,9 @@
 /*
- * Tests of src/backup/seal.c: what is sealed comes back whole with its key, and nothing else does.
+ * Tests of src/backup/seal/seal.c: what is sealed comes back whole with its key, and nothing else does.
  * Not of archives on disk (tests/c/backup_encryption.c); tests/format reads the same bytes by
  * the documentation alone.
  */
-#include <backup/seal.h>
+#include <backup/seal/seal.h>
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,13 +1,13 @@
 /*
- * Tests of src/backup/sealed.c: frames around each other row's blocks, and the row that reads frames
+ * Tests of src/backup/seal/sealed.c: frames around each other row's blocks, and the row that reads frames
  * without a key. Not the frames' own bytes (seal.c), nor archives (tests/c/backup_encryption.c).
  */
-#include <backup/sealed.h>
+#include <backup/seal/sealed.h>
 
 #include <stdlib.h>
 #include <string.h>
 
-#include <backup/pipeline.h>
+#include <backup/archive/pipeline.h>
 
 #include "sandbox.h"
 #include <cmocka.h>

@@ -2,7 +2,7 @@
  * Dumps of SQL by their text: what a finished one ends with, in pieces of any size. Not whether they
  * run. tests/unit/run runs it.
  */
-#include <backup/sqltext.h>
+#include <backup/foreign/sqltext.h>
 
 #include <setjmp.h>
 #include <stdarg.h>

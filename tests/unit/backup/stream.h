@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <backup/codec.h>
-#include <backup/pipeline.h>
+#include <backup/archive/codec.h>
+#include <backup/archive/pipeline.h>
 
 #include "sandbox.h"
 #include <cmocka.h>

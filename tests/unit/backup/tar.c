@@ -1,8 +1,8 @@
 /*
- * Tests of src/backup/tar.c: what the program tar reads and writes, names and kinds that are
+ * Tests of src/backup/set/tar.c: what the program tar reads and writes, names and kinds that are
  * refused, damage anywhere. Not of sets (tests/c/backup_sets.c).
  */
-#include <backup/tar.h>
+#include <backup/set/tar.h>
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /*
- * Tests of src/backup/zstd.c: blocks that the program zstd reads, streams that it wrote, damage.
+ * Tests of src/backup/archive/zstd.c: blocks that the program zstd reads, streams that it wrote, damage.
  * Not of files and workers (pipeline.c, tests/c/backup_verify.c).
  */
-#include <backup/zstd.h>
+#include <backup/archive/zstd.h>
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,0 +1,29 @@
+/*
+ * A folder for files that live as long as one operation, in state.dir: what is unpacked to be looked
+ * into, or sealed. Not backup.dir's temporary files: folder.h, which uses it as query.c and others do.
+ */
+#ifndef BK_BACKUP_CATALOGUE_SCRATCH_H
+#define BK_BACKUP_CATALOGUE_SCRATCH_H
+
+struct bk__job;
+
+struct bk__scratch {
+    char *path;
+    int lock_fd;
+};
+
+/* Makes the folder (0700), takes its lock (waits backup.lock.wait, cancellable) and empties it: what
+   is in it was left by a run that was killed. BK_EBUSY. */
+int bk__scratch_open(struct bk__job *job, struct bk__scratch *ret);
+/* The same for another folder, in which plain copies lie of what is or becomes encrypted: whoever
+   looks into one backup can make another meanwhile. */
+int bk__scratch_open_hidden(struct bk__job *job, struct bk__scratch *ret);
+void bk__scratch_empty(struct bk__scratch *scratch);
+/* Empties it again and lets go; {0} and a closed one are fine. */
+void bk__scratch_close(struct bk__scratch *scratch);
+void bk__scratch_sweep_hidden(struct bk__job *job); /* removes what a killed run left */
+
+/* A path in it; the caller frees it. NULL: out of memory, text set. */
+char *bk__scratch_file(const struct bk__scratch *scratch, const char *name);
+
+#endif

@@ -1,0 +1,421 @@
+/*
+ * One foreign file from its bytes to a proven image: SQLite's with what was copied beside it, dumps of
+ * SQL, PostgreSQL's and Redis's. Sets of them: members.c. The originals are only read.
+ * Called by verify.c, restore.c, adopt.c and look.c.
+ */
+#include <backup/foreign/examine.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <base/json.h>
+#include <base/text.h>
+#include <core/error.h>
+#include <core/job.h>
+#include <os/file.h>
+#include <store/store.h>
+#include <backup/foreign/examine_inside.h>
+#include <backup/foreign/pgdump.h>
+#include <backup/catalogue/scratch.h>
+#include <backup/foreign/sqltext.h>
+#include <backup/foreign/unpack.h>
+
+#define PIECE 65536
+#define NO_DATABASE "it does not begin like a SQLite database (or it is encrypted)"
+
+void bk__examined_free(struct bk__examined *examined) {
+    for (int i = 0; i < BK__IMAGES; i++) {
+        bk__manifest_clear(&examined->images[i]);
+    }
+    json_object_put(examined->tables);
+    free(examined->note);
+    free(examined->by_hand);
+    memset(examined, 0, sizeof *examined);
+}
+
+int bk__examine_torn(const struct bk__look_at *at, const char *why) {
+    return bk__fail(BK_ECORRUPT,
+                    "%s is torn: %s. Nothing was changed. Use another backup.", at->name,
+                    why);
+}
+
+/* Keeps the first note. */
+static int add_note(struct bk__look_at *at, const char *text) {
+    if (at->ret->note == NULL) {
+        at->ret->note = strdup(text);
+    }
+    return at->ret->note == NULL ? bk__fail_memory() : 0;
+}
+
+/* ---- reading a plain file ---------------------------------------------------------------- */
+
+struct reading {
+    struct bk__job *job;
+    const char *path;
+    int fd;
+    int64_t total, done;
+};
+
+static int64_t read_piece(void *context, unsigned char *bytes, size_t room) {
+    struct reading *reading = context;
+    int rc = bk__job_check(reading->job);
+    if (rc != 0) {
+        return rc;
+    }
+    int64_t got = bk__file_read(reading->fd, bytes, room);
+    if (got < 0) {
+        return bk__fail_errno((int)got, "cannot read", reading->path, NULL);
+    }
+    reading->done += got;
+    bk__job_progress(reading->job, "verify", reading->done, reading->total);
+    return got;
+}
+
+static int open_reading(struct bk__job *job, const char *path, struct reading *ret) {
+    *ret = (struct reading){.job = job, .path = path};
+    ret->fd = bk__file_open_read(path);
+    if (ret->fd < 0) {
+        return bk__fail_errno(ret->fd, "cannot open", path, NULL);
+    }
+    ret->total = bk__file_size(ret->fd);
+    return 0;
+}
+
+/* ---- an image ------------------------------------------------------------------------------ */
+
+static int hash_image(struct bk__job *job, const char *path, struct bk__manifest *image) {
+    struct reading reading;
+    unsigned char piece[PIECE];
+    int64_t got = 0;
+    struct bk__hash *hash = bk__hash_new();
+    int rc = hash == NULL ? bk__fail_memory() : open_reading(job, path, &reading);
+    if (rc != 0) {
+        bk__hash_drop(hash);
+        return rc;
+    }
+    while ((got = read_piece(&reading, piece, sizeof piece)) > 0) {
+        bk__hash_add(hash, piece, (size_t)got);
+        image->bytes += got;
+    }
+    bk__file_close(reading.fd);
+    bk__hash_end(hash, image->sha256);
+    memcpy(image->archive_sha256, image->sha256, sizeof image->sha256);
+    image->database_bytes = image->bytes;
+    return (int)got;
+}
+
+/* The archive that it is from now on: a plain one, under the name of the foreign file. */
+static int describe(struct bk__look_at *at, const char *store, const char *content,
+                    struct json_object *report, struct bk__manifest *image) {
+    const char *slash = strrchr(at->name, '/');
+    snprintf(image->name, sizeof image->name, "%s", slash == NULL ? at->name : slash + 1);
+    snprintf(image->kind, sizeof image->kind, "%s", at->foreign->guess.kind);
+    snprintf(image->store, sizeof image->store, "%s", store);
+    snprintf(image->form.content, sizeof image->form.content, "%s", content);
+    image->created_ms = at->foreign->time_ms;
+    image->verified = true;
+    image->pages = bk__json_int(report, "pages", 0);
+    image->page_size = (int)bk__json_int(report, "page_size", 0);
+    image->tables = json_object_get(bk__json_member(report, "tables"));
+    char *path = bk__scratch_file(at->scratch, image->name);
+    int err = path == NULL ? 0 : bk__file_rename(at->raw, path);
+    int rc = path == NULL ? BK_ENOMEM
+             : err != 0   ? bk__fail_errno(err, "cannot rename", at->raw, NULL)
+                          : hash_image(at->job, path, image);
+    free(path);
+    return rc;
+}
+
+/* Keeps the plain file as the image of its kind, with the driver's report of it. */
+static int keep_image(struct bk__look_at *at, const struct bk__store_driver *driver,
+                      struct json_object *report) {
+    int which = strcmp(driver->content, "rdb") == 0 && at->in_set ? BK__IMAGE_REDIS
+                                                                  : BK__IMAGE_DATABASE;
+    struct bk__manifest *image = &at->ret->images[which];
+    if (image->name[0] != '\0') {
+        return add_note(at, "it holds more than one database; the first one is meant");
+    }
+    int rc = describe(at, driver->name, driver->content, report, image);
+    if (rc == 0 && which == BK__IMAGE_DATABASE && at->ret->tables == NULL) {
+        at->ret->tables = json_object_get(image->tables);
+    }
+    return rc;
+}
+
+/* The driver's own proof; what is wrong is told of the backup, not of the scratch file. */
+static int prove(struct bk__look_at *at, const struct bk__store_driver *driver,
+                 struct json_object *report) {
+    int rc = driver->prove(at->job, at->raw, report);
+    if (rc == BK_ECORRUPT) {
+        const char *why = strstr(bk__error_text(), ": ");
+        char *text = strdup(why == NULL ? bk__error_text() : why + 2);
+        if (text == NULL) {
+            return bk__fail_memory();
+        }
+        char *end = strstr(text, ". ");
+        if (end != NULL) {
+            *end = '\0';
+        }
+        rc = bk__examine_torn(at, text);
+        free(text);
+    }
+    return rc;
+}
+
+/* ---- SQLite --------------------------------------------------------------------------------- */
+
+static bool has_tables(struct json_object *report) {
+    struct json_object *tables = bk__json_member(report, "tables");
+    return json_object_is_type(tables, json_type_object) &&
+           json_object_object_length(tables) > 0;
+}
+
+static int prove_sqlite(struct bk__look_at *at) {
+    const struct bk__store_driver *driver = bk__store_driver_of("db");
+    struct json_object *report = bk__json_object();
+    int rc = report == NULL ? bk__fail_memory() : prove(at, driver, report);
+    if (rc == 0 && !has_tables(report)) {
+        rc = bk__examine_torn(
+            at, "it is an empty database, without a table; so looks a copy that was "
+                "broken off, or one whose rows all stood in a -wal that is not here");
+    }
+    if (rc == 0) {
+        rc = keep_image(at, driver, report);
+    }
+    json_object_put(report);
+    return rc;
+}
+
+/* Copies the -wal or -journal that was copied beside the original beside the copy. */
+static int copy_beside(struct bk__look_at *at, const char *ending) {
+    struct stat info;
+    struct bk__unpacked unpacked;
+    char *from = bk__text_printf("%s%s", at->foreign->path, ending);
+    char *to = bk__text_printf("%s%s", at->raw, ending);
+    int rc = from == NULL || to == NULL ? bk__fail_memory() : 0;
+    if (rc == 0 && lstat(from, &info) != 0) {
+        rc = bk__fail_errno(errno, "cannot look at", from, NULL);
+    }
+    if (rc == 0) {
+        const struct bk__unpack what = {at->name, from, info.st_dev, info.st_ino, to};
+        rc = bk__unpack(at->job, &what, &unpacked);
+    }
+    free(from);
+    free(to);
+    return rc;
+}
+
+static int settle(struct bk__look_at *at) {
+    const struct bk__foreign *foreign = at->foreign;
+    int rc = 0;
+    if (at->in_set || (!foreign->has_wal && !foreign->has_journal)) {
+        return 0;
+    }
+    if (foreign->has_wal) {
+        rc = copy_beside(at, "-wal");
+    }
+    if (rc == 0 && foreign->has_journal) {
+        rc = copy_beside(at, "-journal");
+    }
+    if (rc == 0) {
+        rc = bk__store_driver_of("db")->settle(at->job, at->raw);
+    }
+    if (rc == BK_ECORRUPT) {
+        rc = bk__examine_torn(at, "the database and what was copied beside it are not of "
+                                  "one moment and do not fit together");
+    }
+    return rc;
+}
+
+static int examine_sqlite(struct bk__look_at *at) {
+    int rc = settle(at);
+    if (rc == 0) {
+        rc = prove_sqlite(at);
+    }
+    if (rc == 0 && at->foreign->guess.main_alone && !at->foreign->has_wal) {
+        rc = add_note(at, "the tool that made it copies the main file alone: what stood "
+                          "in the -wal at that time is not in it");
+    }
+    return rc;
+}
+
+/* ---- SQL -------------------------------------------------------------------------------------- */
+
+static int read_text(struct bk__look_at *at, struct bk__sqltext *sql) {
+    struct reading reading;
+    unsigned char piece[PIECE];
+    char why[128];
+    int64_t got = 0;
+    int rc = open_reading(at->job, at->raw, &reading);
+    if (rc != 0) {
+        return rc;
+    }
+    while ((got = read_piece(&reading, piece, sizeof piece)) > 0) {
+        bk__sqltext_add(sql, (const char *)piece, (size_t)got);
+    }
+    bk__file_close(reading.fd);
+    if (got < 0) {
+        return (int)got;
+    }
+    return bk__sqltext_end(sql, why, sizeof why) ? 0 : bk__examine_torn(at, why);
+}
+
+/* The dump becomes a database, which then stands where the dump stood. */
+static int load(struct bk__look_at *at) {
+    char *database = bk__text_printf("%s.loaded", at->raw);
+    int fd = database == NULL ? 0 : bk__file_create(database);
+    int rc = database == NULL ? bk__fail_memory()
+             : fd < 0         ? bk__fail_errno(fd, "cannot create", database, NULL)
+                              : bk__file_close(fd);
+    if (rc == 0) {
+        rc = bk__store_driver_of("db")->load(at->job, at->raw, database);
+    }
+    if (rc == BK_ECORRUPT) {
+        const char *why = strstr(bk__error_text(), "line ");
+        char *text = strdup(why == NULL ? "it does not run" : why);
+        if (text != NULL) {
+            text[strcspn(text, ".")] = '\0';
+        }
+        rc = text == NULL ? bk__fail_memory() : bk__examine_torn(at, text);
+        free(text);
+    }
+    if (rc == 0) {
+        int err = bk__file_rename(database, at->raw);
+        rc = err == 0 ? 0 : bk__fail_errno(err, "cannot rename", database, NULL);
+    }
+    free(database);
+    return rc;
+}
+
+static int examine_sql(struct bk__look_at *at) {
+    struct bk__sqltext sql = {0};
+    if (at->foreign->guess.content == BK__SQLITE) {
+        return bk__examine_torn(at, NO_DATABASE);
+    }
+    int rc = read_text(at, &sql);
+    if (rc != 0) {
+        return rc;
+    }
+    if (sql.kind == BK__SQLTEXT_SQLITE) {
+        rc = load(at);
+        return rc != 0 ? rc : prove_sqlite(at);
+    }
+    at->ret->by_hand = strdup(
+        "It is SQL text for PostgreSQL, which can drop and create anything, so it is not "
+        "run here. Load it into a new database, which psql then leaves whole or empty: "
+        "createdb NEW; psql -d NEW --single-transaction -v ON_ERROR_STOP=1 -f FILE (take "
+        "the lines DROP DATABASE, CREATE DATABASE and \\connect out of one made with "
+        "--create)");
+    struct bk__manifest *image = &at->ret->images[BK__IMAGE_DATABASE];
+    if (at->ret->by_hand == NULL) {
+        return bk__fail_memory();
+    }
+    return image->name[0] != '\0' ? 0 : describe(at, "postgres", "sql", NULL, image);
+}
+
+/* ---- PostgreSQL and Redis ---------------------------------------------------------------------- */
+
+static int walk_dump(struct bk__look_at *at) {
+    struct reading reading;
+    struct bk__pgdump_facts facts;
+    char why[160] = "";
+    int rc = open_reading(at->job, at->raw, &reading);
+    if (rc != 0) {
+        return rc;
+    }
+    const struct bk__pgdump_source source = {&reading, read_piece};
+    rc = bk__pgdump_walk(&source, &facts, why, sizeof why);
+    bk__file_close(reading.fd);
+    if (rc == BK_ECORRUPT) {
+        rc = bk__examine_torn(at, why);
+    } else if (rc == BK_EUNSUPPORTED) {
+        rc =
+            bk__fail(rc, "%s cannot be checked: %s. Nothing was changed.", at->name, why);
+    }
+    return rc;
+}
+
+/* With a driver: its own proof, and an image for it. What its tools miss is only noted: the walk has
+   read everything already. */
+static int examine_driven(struct bk__look_at *at, const char *content) {
+    const struct bk__store_driver *driver = bk__store_driver_of(content);
+    struct json_object *report = bk__json_object();
+    int rc = report == NULL ? bk__fail_memory() : 0;
+    if (rc == 0 && driver == NULL) {
+        at->ret->by_hand = strdup("This build has no driver for it.");
+        rc = at->ret->by_hand == NULL ? bk__fail_memory() : 0;
+    } else if (rc == 0) {
+        rc = prove(at, driver, report);
+        if (rc == BK_ENOTFOUND || rc == BK_EUNSUPPORTED) {
+            rc = add_note(at, bk__error_text());
+        }
+        if (rc == 0) {
+            rc = keep_image(at, driver, report);
+        }
+    }
+    json_object_put(report);
+    return rc;
+}
+
+static int examine_dump(struct bk__look_at *at) {
+    int rc = walk_dump(at);
+    return rc != 0 ? rc : examine_driven(at, "dump");
+}
+
+/* ---- all ----------------------------------------------------------------------------------------- */
+
+int bk__examine_plain(struct bk__look_at *at, enum bk__content content) {
+    at->ret->content = content;
+    switch (content) {
+    case BK__EMPTY:
+        return bk__examine_torn(at, "it is empty: zero bytes");
+    case BK__SQLITE:
+        return examine_sqlite(at);
+    case BK__SQL:
+        return examine_sql(at);
+    case BK__PGDUMP:
+        return examine_dump(at);
+    case BK__RDB:
+        return examine_driven(at, "rdb");
+    case BK__TAR:
+        return bk__examine_tar(at);
+    default:
+        return bk__examine_torn(at, at->foreign->guess.content == BK__SQLITE
+                                        ? NO_DATABASE
+                                        : "its bytes are no backup that is known");
+    }
+}
+
+int bk__examine_file(struct bk__look_at *at) {
+    struct bk__unpacked unpacked = {0};
+    const struct bk__foreign *foreign = at->foreign;
+    const struct bk__unpack what = {at->name, foreign->path, foreign->dev, foreign->ino,
+                                    at->raw};
+    int rc = bk__unpack(at->job, &what, &unpacked);
+    return rc != 0 ? rc : bk__examine_plain(at, unpacked.content);
+}
+
+int bk__examine(struct bk__job *job, const struct bk__scratch *scratch,
+                const struct bk__foreign *foreign, struct bk__examined *ret) {
+    struct bk__examined found = {.content = foreign->guess.content};
+    struct bk__look_at at = {.job = job,
+                             .scratch = scratch,
+                             .foreign = foreign,
+                             .name = foreign->name,
+                             .ret = &found};
+    bool set = foreign->guess.content == BK__SET;
+    at.raw = bk__scratch_file(scratch, ".raw");
+    int rc = at.raw == NULL ? BK_ENOMEM
+             : set          ? bk__examine_set(&at)
+                            : bk__examine_file(&at);
+    free(at.raw);
+    if (rc != 0) {
+        bk__examined_free(&found);
+        return rc;
+    }
+    *ret = found;
+    return 0;
+}

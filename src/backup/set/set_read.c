@@ -1,0 +1,174 @@
+/*
+ * Where the archive of a part is, and reading it there: in the folder as a file, in a tar as a
+ * stream.
+ * Not the reading of archives (archive.c) and tars (set_tar.c). Called by extract.c and verify.c.
+ */
+#include <backup/set/set_read.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <base/buf.h>
+#include <base/text.h>
+#include <core/error.h>
+#include <core/job.h>
+#include <os/file.h>
+#include <backup/archive/archive.h>
+#include <backup/catalogue/catalogue.h>
+#include <backup/set/set_tar.h>
+
+static int read_file(struct bk__job *job, const char *dir,
+                     const struct bk__manifest *manifest, struct bk__archive_sink sink) {
+    char what[2 * BK__NAME_SIZE + 16];
+    char *path = bk__catalogue_archive(dir, manifest);
+    if (path == NULL) {
+        return BK_ENOMEM;
+    }
+    if (manifest->set[0] != '\0') {
+        snprintf(what, sizeof what, "%s, part %s,", manifest->set, manifest->name);
+        sink.what = what;
+    }
+    int rc = bk__archive_check(job, path, manifest, sink);
+    free(path);
+    return rc;
+}
+
+/* ---- parts in a tar ------------------------------------------------------------------- */
+
+static int take_out(struct bk__job *job, const char *tar, const struct bk__manifest *part,
+                    const struct bk__manifest *set, const struct bk__archive_sink *sink) {
+    const struct bk__set_tar_out out = {.phase = sink->phase,
+                                        .part = bk__manifest_part(set, part->part),
+                                        .fd = sink->out_fd,
+                                        .path = sink->out_path};
+    return bk__set_tar_read(job, tar, set, &out);
+}
+
+/* A part that is packed in itself, because it is encrypted: its archive lies beside what is made
+   of it for a moment. */
+static int take_out_packed(struct bk__job *job, const char *tar,
+                           const struct bk__manifest *part,
+                           const struct bk__manifest *set,
+                           const struct bk__archive_sink *sink) {
+    char *path = bk__text_printf("%s.part", sink->out_path);
+    if (path == NULL) {
+        return bk__fail_memory();
+    }
+    struct bk__archive_sink aside = *sink;
+    bk__file_remove(path); /* left by a run that was killed */
+    aside.out_path = path;
+    aside.out_fd = bk__file_create(path);
+    int rc = aside.out_fd < 0 ? bk__fail_errno(aside.out_fd, "cannot create", path, NULL)
+                              : take_out(job, tar, part, set, &aside);
+    if (aside.out_fd >= 0) {
+        bk__file_close(aside.out_fd);
+    }
+    if (rc == 0) {
+        rc = bk__archive_check(job, path, part, *sink);
+    }
+    bk__file_remove(path);
+    free(path);
+    return rc;
+}
+
+static int read_tar(struct bk__job *job, const char *dir, const struct bk__manifest *part,
+                    const struct bk__archive_sink *sink) {
+    struct bk__manifest set;
+    char why[160];
+    int rc = bk__catalogue_read(dir, part->set, &set, why, sizeof why);
+    if (rc != 0) {
+        return rc < 0 ? rc
+                      : bk__fail(BK_ECORRUPT,
+                                 "Backup %s cannot be used: %s. Nothing was touched. Use "
+                                 "another one of backup.list.",
+                                 part->set, why);
+    }
+    char *tar = bk__catalogue_archive(dir, part);
+    bool plain = part->form.compression == BK__PLAIN && !part->form.encrypted;
+    if (tar == NULL) {
+        rc = BK_ENOMEM;
+    } else {
+        rc = plain ? take_out(job, tar, part, &set, sink)
+                   : take_out_packed(job, tar, part, &set, sink);
+    }
+    free(tar);
+    bk__manifest_clear(&set);
+    return rc;
+}
+
+int bk__set_read(struct bk__job *job, const char *dir,
+                 const struct bk__manifest *manifest,
+                 const struct bk__archive_sink *sink) {
+    struct bk__form form = {0};
+    bool in_tar = manifest->set[0] != '\0' &&
+                  bk__name_parse(manifest->set, NULL, &form) &&
+                  !bk__form_is_folder(&form);
+    return in_tar ? read_tar(job, dir, manifest, sink)
+                  : read_file(job, dir, manifest, *sink);
+}
+
+/* ---- checking all ----------------------------------------------------------------------- */
+
+/* What was found of a part is noted in it. BK_ECORRUPT is not the end: the others are read too. */
+static int note(struct bk__manifest *part, int rc, int64_t now, struct bk__buf *why) {
+    if (rc < 0 && rc != BK_ECORRUPT) {
+        return rc;
+    }
+    free(part->error);
+    part->error = NULL;
+    part->verified = rc >= 0;
+    part->verified_ms = rc == 0 ? now : part->verified_ms;
+    if (rc < 0) {
+        bk__buf_printf(why, "%s%s", why->size > 0 ? " " : "", bk__error_text());
+        part->error = strdup(bk__error_text());
+        return part->error == NULL ? bk__fail_memory() : 0;
+    }
+    return 0;
+}
+
+static int check_parts(struct bk__job *job, const char *dir, struct bk__manifest *set,
+                       struct bk__buf *why) {
+    const struct bk__archive_sink sink = {
+        .phase = "verify", .out_fd = -1, .may_be_shut = true};
+    bool shut = false;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < set->part_count; i++) {
+        struct bk__manifest *part = &set->parts[i];
+        if (part->name[0] != '\0') {
+            int read = read_file(job, dir, part, sink);
+            shut = shut || read == 1;
+            rc = note(part, read, bk__job_wall(job), why);
+        }
+    }
+    return rc == 0 ? shut : rc;
+}
+
+static int check_tar(struct bk__job *job, const char *dir,
+                     const struct bk__manifest *set) {
+    const struct bk__set_tar_out nowhere = {.phase = "verify", .fd = -1};
+    char *path = bk__catalogue_archive(dir, set);
+    int rc = path == NULL ? BK_ENOMEM : bk__set_tar_read(job, path, set, &nowhere);
+    bool shut = false;
+    for (size_t i = 0; i < set->part_count; i++) {
+        shut = shut || set->parts[i].form.encrypted; /* their sums alone were compared */
+    }
+    free(path);
+    return rc == 0 ? shut : rc;
+}
+
+int bk__set_check(struct bk__job *job, const char *dir, struct bk__manifest *set) {
+    if (!bk__form_is_folder(&set->form)) {
+        return check_tar(job, dir, set);
+    }
+    struct bk__buf found = {0};
+    int rc = check_parts(job, dir, set, &found);
+    if (rc < 0 || found.size == 0) {
+        bk__buf_free(&found);
+        return rc;
+    }
+    char *why = bk__buf_take(&found);
+    rc = why == NULL ? bk__fail_memory() : bk__fail(BK_ECORRUPT, "%s", why);
+    free(why);
+    return rc;
+}

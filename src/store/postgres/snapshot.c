@@ -24,14 +24,14 @@
 #define PIECE_MS 50
 #define ENOUGH 1 /* pg_dump has ended: no more counting */
 #define AGAIN 2
-#define MORE_MS 500
+#define MORE_MS 200 /* of counting after a dump that was a short one */
 
 struct dumping {
     struct bk__postgres *pg;
     const char *path;
     struct bk__child child;
-    int64_t end_ms, limit_ms;  /* of the whole */
-    int64_t began_ms, last_ms; /* of pg_dump; of counting after it */
+    int64_t end_ms, limit_ms; /* of the whole */
+    int64_t last_ms;          /* of counting after it */
     bool
         settled; /* no table was emptied, rewritten or dropped before pg_dump locked it */
     int stop;    /* the error that ends it before its time */
@@ -119,7 +119,7 @@ static int look(struct dumping *d, int wait_ms) {
     int64_t now = bk__clock_mono();
     bk__job_progress(d->pg->job, "snapshot", written(d), 0);
     if (ended && d->last_ms == 0) {
-        d->last_ms = now + MORE_MS + (now - d->began_ms) / 2;
+        d->last_ms = now + MORE_MS;
     }
     d->stop = bk__job_check(d->pg->job);
     if (d->stop == 0 && !ended && now > d->end_ms) {
@@ -204,7 +204,7 @@ static int forget_changed(struct dumping *d) {
 }
 
 /*
- * The smallest tables first, and no longer than half as long again as the dump. Only once pg_dump
+ * The smallest tables first, and for no longer than the dump takes and a moment. Only once pg_dump
  * holds its locks: a lock of ours, with somebody's ALTER TABLE waiting behind it, would keep pg_dump
  * waiting behind that. A count that fails or comes too late takes nothing from the dump.
  */
@@ -251,7 +251,6 @@ static int run(struct dumping *d) {
     if (rc != 0) {
         return rc;
     }
-    d->began_ms = bk__clock_mono();
     accompany(d);
     if (d->stop == 0) {
         return bk__pg_run_end(&d->pg->link, &d->child, DOING);

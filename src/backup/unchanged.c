@@ -9,17 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <base/buf.h>
 #include <base/json.h>
+#include <base/text.h>
 #include <core/config.h>
 #include <core/job.h>
 #include <backup/catalogue/catalogue.h>
 #include <backup/seal/encryption.h>
 #include <backup/make.h>
 #include <backup/record.h>
-
-/* Another value of one of these means another backup, whatever is in the database. */
-static const enum bk__option deciding[] = {BK__OPT_DATABASE};
 
 bool bk__unchanged_skips(const char *kind) {
     static const char *const kinds[] = {"auto", "startup", "shutdown", "pre_migration"};
@@ -31,16 +28,16 @@ bool bk__unchanged_skips(const char *kind) {
     return false;
 }
 
-/* As a sum, because a database's URL may hold a password. */
+/* A sum, because a URL may be long; without its password, which names no other database and must not
+   be guessed from what lies in state.dir. */
 static bool sum_settings(struct bk__job *job, const struct bk__make *request,
                          char ret[BK__SHA256_HEX]) {
-    struct bk__buf buf = {0};
-    bk__buf_printf(&buf, "compress=%s\n", request->compress);
-    for (size_t i = 0; i < sizeof deciding / sizeof *deciding; i++) {
-        bk__buf_printf(&buf, "%s=%s\n", bk__option_rows[deciding[i]].name,
-                       bk__config_text(bk__job_config(job), deciding[i]));
-    }
-    char *text = bk__buf_take(&buf);
+    char *database =
+        bk__text_redact(bk__config_text(bk__job_config(job), BK__OPT_DATABASE));
+    char *text = database == NULL ? NULL
+                                  : bk__text_printf("compress=%s\ndatabase=%s\n",
+                                                    request->compress, database);
+    free(database);
     if (text == NULL) {
         return false;
     }

@@ -75,9 +75,9 @@ static void test_core_config__booleans_in_any_case(void **state) {
 
 static void test_core_config__closed_lists_are_closed(void **state) {
     (void)state;
-    assert_refused("backup.compress", "zip", "auto, gzip, none");
-    assert_refused("backup.compress", "auto|gzip", "auto, gzip, none");
-    assert_refused("backup.compress", "", "auto, gzip, none");
+    assert_refused("backup.compress", "zip", "auto, gzip, zstd, none");
+    assert_refused("backup.compress", "auto|gzip", "auto, gzip, zstd, none");
+    assert_refused("backup.compress", "", "auto, gzip, zstd, none");
 }
 
 static void test_core_config__a_refused_value_changes_nothing(void **state) {

@@ -189,7 +189,7 @@ static bool give_up(struct run *run, struct bk__set *saved,
 /* The safety backup of what is there now. Retention spares the backup being restored. */
 static int save_present(struct run *run) {
     struct bk__set saved;
-    size_t which[BK__STORES];
+    size_t which[BK__STORES] = {0};
     for (;;) {
         choose_saved(run, &saved, which);
         int rc = saved.count == 0 ? 0 : save(run, &saved);

@@ -4,8 +4,10 @@ Not kills and cancels: ends.py. tests/postgres/run runs them.
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -307,7 +309,9 @@ def client_programs(server):
     path = old + ':/usr/bin:/bin'
     probe = box.run('store', 'probe', PATH=path)
     must(probe['client']['ok'] and probe['client']['version'].startswith(probe['server_version'][:2]), probe)
-    bare = {'PATH': path, 'LD_PRELOAD': str(BUILD / 'tests/postgres/preload_glob.so')}
+    preload = shutil.copy(BUILD / 'tests/postgres/preload_glob.so', tempfile.gettempdir())
+    must(' ' not in preload, 'LD_PRELOAD cannot name', preload)
+    bare = {'PATH': path, 'LD_PRELOAD': preload}
     major = probe['server_version'].split('.')[0]
     wanted = ['13.4', old, 'postgresql-client-' + major]
     box.fails('backup', 'create', code='BK_EUNSUPPORTED', said=wanted, **bare)

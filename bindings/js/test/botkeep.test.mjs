@@ -46,9 +46,11 @@ check("options: what is wrong is refused by code", async (sandbox) => {
 check("names: every described operation is a method", async (sandbox) => {
     const keeper = await sandbox.keeper();
     const described = await describeLibrary();
-    for (const { name } of described.operations) {
+    for (const { name, arguments: takes } of described.operations) {
         const [space, verb] = name.split(".");
-        assert.equal(typeof keeper[space][verb], "function", name);
+        // What takes bytes is a method of the keeper itself: save().
+        const object = takes.some((each) => each.type === "data") ? keeper : keeper[space];
+        assert.equal(typeof object[verb], "function", name);
     }
     assert.equal(await version(), described.version);
 });

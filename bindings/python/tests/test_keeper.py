@@ -192,9 +192,13 @@ class Names(Case):
         keeper = self.keeper()
         for row in botkeep.describe()['operations']:
             space, verb = row['name'].split('.')
+            if any(a['type'] == 'data' for a in row['arguments']):
+                self.assertTrue(callable(getattr(keeper, verb)), row['name'])
+                continue
             method = getattr(getattr(keeper, space), verb)
-            self.assertEqual(list(inspect.signature(method).parameters),
-                             [a['name'] for a in row['arguments']], row['name'])
+            # Keywords, so that their order says nothing: those without a default come first.
+            self.assertCountEqual(inspect.signature(method).parameters,
+                                  [a['name'] for a in row['arguments']], row['name'])
 
     def test_what_is_public_is_exported(self):
         self.assertTrue(all(hasattr(botkeep, name) for name in botkeep.__all__))

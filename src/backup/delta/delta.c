@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAGIC "BKDELTA1"
+static const unsigned char magic[8] = {'B', 'K', 'D', 'E', 'L', 'T', 'A', '1'};
 #define PAGES_MOST (INT64_C(1) << 40)
 
 enum step { HEADER, RUN, PAGES, SUM, ENDED };
@@ -46,7 +46,7 @@ static void get_sum(const unsigned char *from, char ret[BK__SHA256_HEX]) {
 
 void bk__delta_header(const struct bk__delta *delta,
                       unsigned char out[BK__DELTA_HEADER]) {
-    memcpy(out, MAGIC, 8);
+    memcpy(out, magic, sizeof magic);
     put_number(out + 8, delta->page_size, 4);
     put_number(out + 12, 0, 4);
     put_number(out + 16, delta->pages, 8);
@@ -77,7 +77,7 @@ static const char *take_header(struct bk__delta_reader *r) {
     found->pages = get_number(r->held + 16, 8);
     found->parent_pages = get_number(r->held + 24, 8);
     get_sum(r->held + 32, found->parent_sha256);
-    if (memcmp(r->held, MAGIC, 8) != 0) {
+    if (memcmp(r->held, magic, sizeof magic) != 0) {
         return "its changes do not begin as they should";
     }
     if (!is_page_size(page_size) || get_number(r->held + 12, 4) != 0 ||

@@ -28,10 +28,11 @@ static void check_zone(const struct bk__zone *zone) {
         int64_t until = 0;
         int offset = bk__zone_offset(zone, moments[i], &until);
         need(until > moments[i] && offset >= -26 * 3600 && offset <= 26 * 3600);
-        /* A clock that showed this before is the only reason for another second. */
+        /* A clock that showed this before, or skipped it before, is the only reason for another
+           second. */
         int64_t second = bk__zone_instant(zone, moments[i] + offset);
         int64_t shown = second + bk__zone_offset(zone, second, NULL);
-        need(second <= moments[i] && shown == moments[i] + offset);
+        need(second <= moments[i] && shown >= moments[i] + offset);
     }
 }
 

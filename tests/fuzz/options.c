@@ -107,18 +107,18 @@ static void resolve(struct bk__config *config, const char *dotenv) {
 
 /* Any password at all, in a URL of a kind of store that is refused, with its URL in the text. */
 static void hide_password(const char *password) {
-    char *url = bk__text_printf("postgres://u:%s@host/db", password);
+    char *url = bk__text_printf("mysql://u:%s@host/db", password);
     struct bk__config *config = bk__config_new();
 
     need(url && config && bk__config_set(config, "env.file", "") == 0);
     if (bk__config_set(config, "database", url) == 0) {
         need(bk__config_resolve(config) == BK_EUNSUPPORTED);
-        need(strstr(bk__error_text(), "\"postgres://u:***@host/db\"") != NULL);
+        need(strstr(bk__error_text(), "\"mysql://u:***@host/db\"") != NULL);
     }
     /* In a variable it was not meant for. */
     if (bk__text_utf8(url) && strlen(url) < 65536) {
         need(bk__config_set(config, "backup.keep", url) == BK_EINVAL);
-        need(strstr(bk__error_text(), "\"postgres://u:***@host/db\"") != NULL);
+        need(strstr(bk__error_text(), "\"mysql://u:***@host/db\"") != NULL);
     }
     bk__error_clear();
     bk__config_free(config);

@@ -287,7 +287,9 @@ static int take_end(struct bk__rdb *rdb) {
     rdb->facts->bytes = bk__rdb_at(rdb);
     if (rdb->at == rdb->size) {
         rc = refill(rdb);
-        return rc == BK_ECORRUPT ? 0 : rc; /* the end is what is wanted here */
+        if (rc != 0) {
+            return rc == BK_ECORRUPT ? 0 : rc; /* the end is what is wanted here */
+        }
     }
     return bk__rdb_wrong(rdb, "bytes follow its end");
 }

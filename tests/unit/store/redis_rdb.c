@@ -293,7 +293,6 @@ static void test_store_redis_rdb__every_cut_is_seen(void **state) {
     PUT("x");
     assert_damaged("bytes follow its end");
     /* Also where the source gives them in a piece of their own. */
-    struct bk__rdb_facts facts;
     for (size_t piece = 1; piece <= dump_size; piece++) {
         assert_int_equal(walk_in(piece, dump, dump_size, &facts), BK_ECORRUPT);
         assert_non_null(strstr(why, "bytes follow its end"));

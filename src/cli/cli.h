@@ -45,10 +45,15 @@ void bk__cli_progress_end(void);
 int bk__cli_render(const char *operation, struct json_object *result);
 void bk__cli_bytes(double bytes, char *text, size_t size); /* "12.5 MB" */
 
-/* helper.c: the helper process of a keeper in process mode; speaks JSON lines. */
-int bk__cli_helper(void);
-int bk__cli_watch(void); /* the same, for a dead man's switch */
-int bk__cli_hold(void);  /* the same, for a lock */
+/* The hidden commands, which the host's library starts: exit codes. */
+int bk__cli_helper(void); /* helper.c: the helper process of a keeper in process mode */
+int bk__cli_watch(void);  /* watch.c: a dead man's switch */
+int bk__cli_hold(void);   /* hold.c: a lock's holder */
+
+/* hidden.c: what these three share. */
+bool bk__cli_ignore_signals(void);
+bool bk__cli_say(
+    const char *event); /* a line {"event", "version"}; false: nobody reads */
 
 /* A member of a JSON object as text, "" where there is none. */
 const char *bk__cli_text(struct json_object *object, const char *name);

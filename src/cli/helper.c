@@ -7,7 +7,6 @@
 #include "cli.h"
 
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,19 +16,6 @@
 #define PARENT_POLL_MS 1000
 #define SHUTDOWN_MS 5000
 #define PIECE 65536
-
-/* The host decides when we stop, by closing our input. A service manager's stop goes to
- * all of a service, and the host may be waiting for its last backup from us; a host that
- * is gone must leave us the time to clean up. */
-static bool ignore_signals(void) {
-    static const int ignored[] = {SIGPIPE, SIGINT, SIGTERM, SIGHUP};
-    bool all = true;
-
-    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
-        all = signal(ignored[i], SIG_IGN) != SIG_ERR && all;
-    }
-    return all;
-}
 
 /* A line that cannot be written has no reader: the end of our input tells the same. */
 static void say(const char *line) {
@@ -43,16 +29,6 @@ static void say_object(struct json_object *object) {
         say(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
     }
     json_object_put(object);
-}
-
-static void greet(void) {
-    struct json_object *greeting = json_object_new_object();
-
-    if (greeting) {
-        json_object_object_add(greeting, "event", json_object_new_string("helper"));
-        json_object_object_add(greeting, "version", json_object_new_string(bk_version()));
-    }
-    say_object(greeting);
 }
 
 /* The operation never began: its done event comes from here. */
@@ -188,10 +164,9 @@ static int run_request(bk_keeper *keeper, struct json_object *request, pid_t par
 int bk__cli_helper(void) {
     pid_t parent = getppid();
 
-    if (!ignore_signals()) {
+    if (!bk__cli_ignore_signals() || !bk__cli_say("helper")) {
         return 1;
     }
-    greet();
     char *line = read_request();
     if (!line) {
         return 0; /* The host only wanted to know whether we are there. */

@@ -7,7 +7,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,21 +17,6 @@
 #include <botkeep.h>
 
 #define LOOK_MS 500
-
-/* Only the host's end decides when we stop. */
-static bool ignore_signals(void) {
-    static const int ignored[] = {SIGPIPE, SIGINT, SIGTERM, SIGHUP};
-    bool all = true;
-    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
-        all = signal(ignored[i], SIG_IGN) != SIG_ERR && all;
-    }
-    return all;
-}
-
-static bool say(const char *event) {
-    return printf("{\"event\":\"%s\",\"version\":\"%s\"}\n", event, bk_version()) > 0 &&
-           fflush(stdout) == 0;
-}
 
 /* The locked file, still the one at its path, or -1. */
 static int take(const char *path) {
@@ -72,11 +56,11 @@ static bool host_is_there(pid_t host) {
 
 static int hold(const char *path, pid_t host) {
     int fd = take(path);
-    bool good = say(fd >= 0 ? "held" : "busy");
+    bool good = bk__cli_say(fd >= 0 ? "held" : "busy");
     while (good && host_is_there(host)) {
         if (fd < 0) {
             fd = take(path);
-            good = fd < 0 || say("held");
+            good = fd < 0 || bk__cli_say("held");
         }
         if (fd >= 0) {
             sign(fd, host);
@@ -87,7 +71,8 @@ static int hold(const char *path, pid_t host) {
 
 int bk__cli_hold(void) {
     char line[8192];
-    if (!ignore_signals() || !say("helper") || !fgets(line, sizeof line, stdin)) {
+    if (!bk__cli_ignore_signals() || !bk__cli_say("helper") ||
+        !fgets(line, sizeof line, stdin)) {
         return 1;
     }
     struct json_object *request = json_tokener_parse(line);

@@ -7,7 +7,6 @@
 
 #include <netdb.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,22 +28,6 @@ struct order {
     const char *auth, *undo;        /* commands as the protocol writes them, in hex */
     int silent_ms;
 };
-
-/* Only the other end of our input decides when we stop. */
-static bool ignore_signals(void) {
-    static const int ignored[] = {SIGPIPE, SIGINT, SIGTERM, SIGHUP};
-    bool all = true;
-
-    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
-        all = signal(ignored[i], SIG_IGN) != SIG_ERR && all;
-    }
-    return all;
-}
-
-static bool say(const char *event) {
-    return printf("{\"event\":\"%s\",\"version\":\"%s\"}\n", event, bk_version()) > 0 &&
-           fflush(stdout) == 0;
-}
 
 /* ---- the emergency -------------------------------------------------------------------- */
 
@@ -183,14 +166,14 @@ static int watch(struct json_object *from) {
                                 .undo = bk__cli_text(from, "undo"),
                                 .silent_ms = atoi(bk__cli_text(from, "silent_ms"))};
 
-    if (order.undo[0] == '\0' || order.silent_ms <= 0 || !say("armed")) {
+    if (order.undo[0] == '\0' || order.silent_ms <= 0 || !bk__cli_say("armed")) {
         return 1;
     }
     return ends_well(order.silent_ms) ? 0 : insist(&order);
 }
 
 int bk__cli_watch(void) {
-    if (!ignore_signals() || !say("helper")) {
+    if (!bk__cli_ignore_signals() || !bk__cli_say("helper")) {
         return 1;
     }
     char *line = read_line();

@@ -25,7 +25,8 @@ struct file {
     sqlite3_int64 at;
     sqlite3_int64 size;
     sqlite3_int64 window; /* how much is read at the next miss */
-    sqlite3_int64 next;   /* where the last read ended */
+    sqlite3_int64 last;   /* where the last read began */
+    sqlite3_int64 next;   /* and where it ended */
     int64_t check_at;     /* reader->done at which the job is asked again */
     sqlite3_file *system;
 };
@@ -72,31 +73,42 @@ static int on_close(sqlite3_file *file) {
     return f->system->pMethods->xClose(f->system);
 }
 
-/* Fills the buffer from where the wanted bytes begin. Anything odd is left to the plain read. */
-static bool fill(struct file *f, int amount, sqlite3_int64 at) {
-    bool sequential = at >= f->next && at <= f->next + GAP_MOST;
-    sqlite3_int64 end, size;
+/* Where a buffer of that size begins which goes on from the last read: forwards, or backwards, as
+   quick_check walks through a table. -1: the read is somewhere else. */
+static sqlite3_int64 follow(const struct file *f, int amount, sqlite3_int64 at,
+                            sqlite3_int64 size) {
+    sqlite3_int64 end = at + amount;
 
-    if (!sequential) {
-        f->window = WINDOW_FIRST;
+    if (at >= f->next && at <= f->next + GAP_MOST) {
+        return at;
+    }
+    if (end <= f->last && end >= f->last - GAP_MOST) {
+        return end > size ? end - size : 0;
+    }
+    return -1;
+}
+
+/* Fills the buffer with the wanted bytes and what is likely to be read next. Anything odd is left
+   to the plain read. */
+static bool fill(struct file *f, int amount, sqlite3_int64 at) {
+    sqlite3_int64 size = f->window < WINDOW_MOST ? 2 * f->window : WINDOW_MOST;
+    sqlite3_int64 from = follow(f, amount, at, size);
+    sqlite3_int64 end;
+
+    f->window = from < 0 ? WINDOW_FIRST : size;
+    if (from < 0 || size < amount ||
+        f->system->pMethods->xFileSize(f->system, &end) != SQLITE_OK) {
         return false;
     }
-    if (f->window < WINDOW_MOST) {
-        f->window *= 2;
-    }
-    size = f->window;
-    if (size < amount || f->system->pMethods->xFileSize(f->system, &end) != SQLITE_OK) {
-        return false;
-    }
-    if (size > end - at) {
-        size = end - at;
+    if (size > end - from) {
+        size = end - from;
     }
     f->size = 0;
-    if (size < amount ||
-        f->system->pMethods->xRead(f->system, f->ahead, (int)size, at) != SQLITE_OK) {
+    if (at + amount > from + size ||
+        f->system->pMethods->xRead(f->system, f->ahead, (int)size, from) != SQLITE_OK) {
         return false;
     }
-    f->at = at;
+    f->at = from;
     f->size = size;
     return true;
 }
@@ -149,6 +161,7 @@ static int on_read(sqlite3_file *file, void *into, int amount, sqlite3_int64 at)
         if (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ && f->reader->failed == 0) {
             f->reader->failed = rc;
         }
+        f->last = at;
         f->next = at + amount;
     }
     /* Bytes 18 and 19 of a database say whether it is used with a WAL. */
@@ -160,7 +173,7 @@ static int on_read(sqlite3_file *file, void *into, int amount, sqlite3_int64 at)
 
 static int hang(struct file *f, struct bk__reader *reader) {
     f->reader = reader;
-    f->size = f->next = 0;
+    f->size = f->last = f->next = 0;
     f->window = WINDOW_FIRST;
     f->check_at = 0;
     if (reader == NULL) {

@@ -245,6 +245,36 @@ static void test_store_prove__cancel_ends_it(void **state) {
     assert_int_equal(cancelled, 8);
 }
 
+/* Every read of a file by SQLite, counted. */
+static ssize_t (*system_read)(int, void *, size_t, off_t);
+static int reads;
+
+static ssize_t counted_read(int fd, void *into, size_t size, off_t at) {
+    reads++;
+    return system_read(fd, into, size, at);
+}
+
+/* quick_check walks through a table from its end to its beginning, and through its rows from the
+   beginning to the end: both in large pieces. */
+static void test_store_prove__reads_in_large_pieces_either_way(void **state) {
+    sqlite3_vfs *vfs = NULL;
+    const char *call = "pread64";
+    (void)state;
+
+    storefile_make(
+        image, "CREATE TABLE t(a); WITH n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM "
+               "n WHERE i < 3000) INSERT INTO t SELECT randomblob(3000) FROM n");
+    vfs = sqlite3_vfs_find("unix");
+    system_read = (ssize_t(*)(int, void *, size_t, off_t))vfs->xGetSystemCall(vfs, call);
+    assert_non_null(system_read);
+    reads = 0;
+    vfs->xSetSystemCall(vfs, call, (sqlite3_syscall_ptr)counted_read);
+    assert_int_equal(prove(), 0);
+    vfs->xSetSystemCall(vfs, call, NULL);
+    assert_in_range(bk__json_int(report, "pages", 0), 3000, 3100);
+    assert_in_range(reads, 1, 300);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(int argc, char **argv) {
@@ -258,6 +288,7 @@ int main(int argc, char **argv) {
         TEST(test_store_prove__torn_pages_are_damaged),
         TEST(test_store_prove__no_database_is_damaged),
         TEST(test_store_prove__cancel_ends_it),
+        TEST(test_store_prove__reads_in_large_pieces_either_way),
     };
 
     storefile_child(argc, argv);

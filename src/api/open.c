@@ -227,7 +227,7 @@ static int abandon(struct bk__keeper *k, int code, bool started) {
     if (started) {
         bk__keeper_stop(k, false, -1);
     } else {
-        bk__keeper_pass(k, BK__LIFE_OPENING, BK__LIFE_NEW, "bk_open()");
+        bk__keeper_pass(k, BK__LIFE_OPENING, BK__LIFE_NEW, "opened");
     }
     return bk__fail(code, "%s", text);
 }
@@ -257,7 +257,7 @@ static int open_keeper(struct bk__keeper *k) {
         code = bk__api_plan(k); /* tools have no schedule of their own */
     }
     if (code == 0) {
-        code = bk__keeper_pass(k, BK__LIFE_OPENING, BK__LIFE_OPEN, "bk_open()");
+        code = bk__keeper_pass(k, BK__LIFE_OPENING, BK__LIFE_OPEN, "opened");
     }
     return code < 0 ? abandon(k, code, true) : 0;
 }
@@ -268,7 +268,7 @@ int bk_open(bk_keeper *k) {
     if (code < 0) {
         return code;
     }
-    code = bk__keeper_pass(keeper, BK__LIFE_NEW, BK__LIFE_OPENING, "bk_open()");
+    code = bk__keeper_pass(keeper, BK__LIFE_NEW, BK__LIFE_OPENING, "opened");
     if (code == 0) {
         code = open_keeper(keeper);
     }

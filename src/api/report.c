@@ -25,8 +25,7 @@ static int enter_open(const bk_keeper *k, struct bk__keeper **ret) {
     bk__keeper_put(*ret);
     return bk__fail(BK_ESTATE, "The keeper is %s, so nothing was noted. %s",
                     life == BK__LIFE_CLOSED ? "shut down" : "not open",
-                    life == BK__LIFE_CLOSED ? "Make a new one."
-                                            : "Call bk_open() first.");
+                    life == BK__LIFE_CLOSED ? "Make a new one." : "Open it first.");
 }
 
 static int64_t mono(struct bk__keeper *k) {

@@ -99,10 +99,10 @@ int bk_shutdown(bk_keeper *k, int grace_ms) {
             grace_ms, GRACE_LIMIT_MS);
     } else if (bk__keeper_life(keeper) == BK__LIFE_NEW) {
         /* Never opened: nothing to wait for, but its last event can be taken. */
-        code = bk__keeper_pass(keeper, BK__LIFE_NEW, BK__LIFE_DRAINING, "bk_shutdown()");
+        code = bk__keeper_pass(keeper, BK__LIFE_NEW, BK__LIFE_DRAINING, "shut down");
         code = code == 0 ? bk__keeper_stop(keeper, true, -1) : code;
     } else {
-        code = bk__keeper_pass(keeper, BK__LIFE_OPEN, BK__LIFE_DRAINING, "bk_shutdown()");
+        code = bk__keeper_pass(keeper, BK__LIFE_OPEN, BK__LIFE_DRAINING, "shut down");
         code = code == 0 ? shut_down(keeper, grace_ms) : code;
     }
     bk__keeper_put(keeper);

@@ -32,6 +32,8 @@ int bk__cli_parse(struct bk__cli *cli, int argc, char **argv);
 /* Whether the operation takes bytes that a shell cannot give. */
 bool bk__cli_needs_data(struct json_object *operation);
 void bk__cli_help(const struct bk__cli *cli, FILE *out);
+/* Says that the command `cli->command word` is none, and which there are. */
+void bk__cli_unknown(const struct bk__cli *cli, const char *word);
 
 /* run.c: opens a keeper, runs the operation, shows progress, prints the result. An exit
  * code. */

@@ -212,7 +212,24 @@ static int take_arguments(struct bk__cli *cli, struct json_object *given, char *
     return code;
 }
 
-static int check_command(const struct bk__cli *cli) {
+/* A flag that getopt_long() does not know: the library knows which option comes near. */
+static int refuse_flag(const char *word, bool known) {
+    char name[NAME_SIZE];
+    if (known) {
+        fprintf(stderr, "botkeep: %s needs a value; see --help\n", word);
+        return CLI_USAGE;
+    }
+    bk_keeper *k = bk_new();
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
+    bool option =
+        k && bk_set(k, name + strspn(name, "-"), "") == BK_ENOTFOUND && *bk_last_error();
+    fprintf(stderr, "botkeep: %s\n",
+            option ? bk_last_error() : "wrong option; see --help");
+    bk_close(k);
+    return CLI_USAGE;
+}
+
+static int check_command(const struct bk__cli *cli, const char *word) {
     static const char *const plain[] = {"", "help", "describe"};
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
         if (strcmp(cli->command, plain[i]) == 0) {
@@ -222,8 +239,7 @@ static int check_command(const struct bk__cli *cli) {
     if (cli->operation || cli->help || cli->version) {
         return 0;
     }
-    fprintf(stderr, "botkeep: there is no command '%s' like that; see botkeep --help\n",
-            cli->command);
+    bk__cli_unknown(cli, word);
     return CLI_USAGE;
 }
 
@@ -236,17 +252,20 @@ int bk__cli_parse(struct bk__cli *cli, int argc, char **argv) {
     }
     int at = 0;
     int short_flag;
+    opterr = 0; /* We say it ourselves. */
     while (code == 0 &&
-           (short_flag = getopt_long(argc, argv, "h", flags->rows, &at)) != -1) {
+           (short_flag = getopt_long(argc, argv, ":h", flags->rows, &at)) != -1) {
         if (short_flag == 'h') {
             cli->help = true;
         } else {
-            code = short_flag == '?' ? CLI_USAGE : take_flag(cli, flags, at, given);
+            bool good = short_flag != '?' && short_flag != ':';
+            code = good ? take_flag(cli, flags, at, given)
+                        : refuse_flag(argv[optind - 1], short_flag == ':');
         }
     }
     if (code == 0) {
         int used = take_words(cli, argv + optind, argc - optind);
-        code = check_command(cli);
+        code = check_command(cli, argc > optind + 1 ? argv[optind + 1] : "");
         if (code == 0 && cli->operation) {
             code = take_arguments(cli, given, argv + optind + used, argc - optind - used);
         }

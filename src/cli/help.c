@@ -6,18 +6,42 @@
 
 #include <string.h>
 
+enum { INDENT = 26, WIDTH = 80 };
+
+/* Words in lines of WIDTH; the first line has its indentation already. */
+static void print_words(FILE *out, const char *text, int indent) {
+    int at = indent;
+    while (*text) {
+        int length = (int)strcspn(text, " ");
+        if (at > indent && at + 1 + length > WIDTH) {
+            fprintf(out, "\n%*s", indent, "");
+            at = indent;
+        }
+        at += fprintf(out, "%s%.*s", at > indent ? " " : "", length, text);
+        text += length;
+        text += strspn(text, " ");
+    }
+    fprintf(out, "\n");
+}
+
+/* A name and what it is, beside it or below it. */
+static void print_entry(FILE *out, const char *name, const char *doc) {
+    int at = fprintf(out, "  %s", name);
+    if (at >= INDENT) {
+        fprintf(out, "\n");
+        at = 0;
+    }
+    fprintf(out, "%*s", INDENT - at, "");
+    print_words(out, doc, INDENT);
+}
+
 static void print_flag(FILE *out, const char *name, const char *value, const char *doc) {
-    char flag[96] = "--";
-    size_t end = strlen(name) < 60 ? strlen(name) : 60;
-    for (size_t i = 0; i < end; i++) {
-        flag[i + 2] = name[i] == '.' || name[i] == '_' ? '-' : name[i];
+    char flag[256];
+    snprintf(flag, sizeof flag, "--%s%s%s", name, *value ? " " : "", value);
+    for (size_t i = 2; i < 2 + strlen(name); i++) {
+        flag[i] = flag[i] == '.' || flag[i] == '_' ? '-' : flag[i];
     }
-    flag[end + 2] = '\0';
-    if (*value) {
-        strcat(flag, " ");
-        strncat(flag, value, 28);
-    }
-    fprintf(out, "  %-34s %s\n", flag, doc);
+    print_entry(out, flag, doc);
 }
 
 static const char *value_word(const char *type) {
@@ -30,6 +54,17 @@ static const char *value_word(const char *type) {
         }
     }
     return "VALUE";
+}
+
+/* What an option takes: its choices, the unit it is counted in, or its type. */
+static const char *option_value(struct json_object *row) {
+    const char *type = bk__cli_text(row, "type");
+    const char *choices = bk__cli_text(row, "choices");
+    const char *unit = bk__cli_text(row, "unit");
+    return strcmp(type, "bool") == 0 ? "true|false"
+           : *choices                ? choices
+           : *unit                   ? unit
+                                     : value_word(type);
 }
 
 static void print_arguments(FILE *out, struct json_object *operation) {
@@ -52,9 +87,7 @@ static void print_options(FILE *out, struct json_object *tables) {
     struct json_object *options = bk__cli_member(tables, "options");
     for (size_t i = 0; i < json_object_array_length(options); i++) {
         struct json_object *row = json_object_array_get_idx(options, i);
-        const char *type = bk__cli_text(row, "type");
-        print_flag(out, bk__cli_text(row, "name"),
-                   strcmp(type, "bool") == 0 ? "true|false" : value_word(type),
+        print_flag(out, bk__cli_text(row, "name"), option_value(row),
                    bk__cli_text(row, "doc"));
     }
     print_flag(out, "json", "", "Prints the result as JSON.");
@@ -63,52 +96,73 @@ static void print_options(FILE *out, struct json_object *tables) {
 }
 
 /* "backup.create" as the words typed in a shell. */
-static void print_command(FILE *out, struct json_object *operation) {
-    char words[96];
-    snprintf(words, sizeof words, "%s", bk__cli_text(operation, "name"));
+static void words_of(struct json_object *operation, char *words, size_t size) {
+    const char *name = bk__cli_text(operation, "name");
+    const char *alone = strcmp(name, "health.snapshot") == 0 ? "health"
+                        : strcmp(name, "doctor.run") == 0    ? "doctor"
+                                                             : name;
+    snprintf(words, size, "%s", alone);
     char *dot = strchr(words, '.');
     if (dot) {
         *dot = ' ';
     }
-    const char *alone = strcmp(words, "health snapshot") == 0 ? "health"
-                        : strcmp(words, "doctor run") == 0    ? "doctor"
-                                                              : words;
-    fprintf(out, "  %-20s %s\n", alone, bk__cli_text(operation, "doc"));
 }
 
-/* With a first word that names a group, only that group. */
-static void print_commands(const struct bk__cli *cli, FILE *out) {
+/* All of them, or those whose first word is `group`; how many. */
+static int print_commands(const struct bk__cli *cli, const char *group, FILE *out) {
     struct json_object *operations = bk__cli_member(cli->tables, "operations");
-    size_t length = strlen(cli->command);
-    bool known = false;
-    for (int pass = 0; pass < 2 && !known; pass++) {
-        for (size_t i = 0; i < json_object_array_length(operations); i++) {
-            struct json_object *row = json_object_array_get_idx(operations, i);
-            const char *name = bk__cli_text(row, "name");
-            bool in_group =
-                strncmp(name, cli->command, length) == 0 && name[length] == '.';
-            if ((in_group || pass == 1) && !bk__cli_needs_data(row)) {
-                print_command(out, row);
-                known = true;
-            }
+    size_t length = strlen(group);
+    int count = 0;
+    for (size_t i = 0; i < json_object_array_length(operations); i++) {
+        struct json_object *row = json_object_array_get_idx(operations, i);
+        const char *name = bk__cli_text(row, "name");
+        bool asked =
+            length == 0 || (strncmp(name, group, length) == 0 && name[length] == '.');
+        if (asked && !bk__cli_needs_data(row)) {
+            char words[96];
+            words_of(row, words, sizeof words);
+            print_entry(out, words, bk__cli_text(row, "doc"));
+            count++;
         }
+    }
+    return count;
+}
+
+static void print_command_help(const struct bk__cli *cli, FILE *out) {
+    char words[96];
+    struct json_object *arguments = bk__cli_member(cli->operation, "arguments");
+    words_of(cli->operation, words, sizeof words);
+    fprintf(out, "Usage: botkeep %s%s [OPTIONS]\n\n", words,
+            arguments && json_object_array_length(arguments) > 0 ? " [ARGUMENTS]" : "");
+    print_words(out, bk__cli_text(cli->operation, "doc"), 0);
+    print_arguments(out, cli->operation);
+    fprintf(out, "\n");
+    print_words(
+        out,
+        "The options, such as --database PATH and --backup-dir PATH, are those of "
+        "every command: botkeep --help lists them.",
+        0);
+}
+
+void bk__cli_unknown(const struct bk__cli *cli, const char *word) {
+    fprintf(stderr, "botkeep: there is no command '%s%s%s'. There are:\n\n", cli->command,
+            *word ? " " : "", word);
+    if (print_commands(cli, cli->command, stderr) == 0) {
+        print_commands(cli, "", stderr);
     }
 }
 
 void bk__cli_help(const struct bk__cli *cli, FILE *out) {
     if (cli->operation) {
-        fprintf(out, "Usage: botkeep");
-        fprintf(out, " COMMAND [ARGUMENTS] [OPTIONS]\n\n");
-        print_command(out, cli->operation);
-        print_arguments(out, cli->operation);
-        print_options(out, cli->tables);
+        print_command_help(cli, out);
         return;
     }
     fprintf(out, "botkeep keeps a chat bot's data safe: backups, migrations, health.\n\n"
                  "Usage: botkeep COMMAND [ARGUMENTS] [OPTIONS]\n\nCommands:\n");
-    print_commands(cli, out);
-    fprintf(out, "  %-20s %s\n", "describe",
-            "Prints every option, operation, error and event.");
+    if (print_commands(cli, cli->command, out) == 0) {
+        print_commands(cli, "", out);
+    }
+    print_entry(out, "describe", "Prints every option, operation, error and event.");
     print_options(out, cli->tables);
     fprintf(
         out,

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define NAME_WIDTH 18
-#define CELL_SIZE 160
+#define CELL_SIZE 1024
 
 static bool ends_with(const char *text, const char *end) {
     size_t length = strlen(text);
@@ -24,6 +24,24 @@ void bk__cli_bytes(double bytes, char *text, size_t size) {
         unit++;
     }
     snprintf(text, size, unit == 0 ? "%.0f %s" : "%.1f %s", bytes, units[unit]);
+}
+
+/* Characters, not bytes: what UTF-8 text takes on a terminal, nearly. */
+static size_t letters(const char *text) {
+    size_t count = 0;
+    for (; *text; text++) {
+        count += ((unsigned char)*text & 0xC0) != 0x80;
+    }
+    return count;
+}
+
+/* What a user typed into a bot must not steer the owner's terminal, nor break a table. */
+static void tame(char *text) {
+    for (; *text; text++) {
+        if ((unsigned char)*text < ' ' || *text == 0x7f) {
+            *text = ' ';
+        }
+    }
 }
 
 /* The three largest units: "2d 5h 30m". */
@@ -62,6 +80,7 @@ static void scalar(const char *name, struct json_object *value, char *text, size
         snprintf(text, size, "-");
     } else {
         snprintf(text, size, "%s", json_object_get_string(value));
+        tame(text);
     }
 }
 
@@ -83,12 +102,12 @@ static bool hidden_column(const char *name) {
 }
 
 static size_t column_width(struct json_object *rows, const char *name) {
-    size_t width = strlen(name);
+    size_t width = letters(name);
     for (size_t i = 0; i < json_object_array_length(rows); i++) {
         char cell[CELL_SIZE];
         struct json_object *row = json_object_array_get_idx(rows, i);
         scalar(name, bk__cli_member(row, name), cell, sizeof cell);
-        width = strlen(cell) > width ? strlen(cell) : width;
+        width = letters(cell) > width ? letters(cell) : width;
     }
     return width;
 }
@@ -108,7 +127,7 @@ static void print_row(struct json_object *rows, struct json_object *columns,
             snprintf(cell, sizeof cell, "%s", name);
         }
         printf("%*s%s", (int)pad, "", cell);
-        pad = column_width(rows, name) - strlen(cell) + 2;
+        pad = column_width(rows, name) - letters(cell) + 2;
     }
     printf("\n");
 }
@@ -211,7 +230,7 @@ static void print_answer_row(struct json_object *row, const size_t widths[WIDTHS
         char cell[CELL_SIZE];
         cell_of(row, i, cell, sizeof cell);
         printf("%*s%s", (int)pad, "", cell);
-        pad = i < WIDTHS && widths[i] > strlen(cell) ? widths[i] - strlen(cell) + 2 : 2;
+        pad = i < WIDTHS && widths[i] > letters(cell) ? widths[i] - letters(cell) + 2 : 2;
     }
     printf("\n");
 }
@@ -220,7 +239,7 @@ static void widen(struct json_object *row, size_t widths[WIDTHS]) {
     for (size_t i = 0; i < json_object_array_length(row) && i < WIDTHS; i++) {
         char cell[CELL_SIZE];
         cell_of(row, i, cell, sizeof cell);
-        widths[i] = strlen(cell) > widths[i] ? strlen(cell) : widths[i];
+        widths[i] = letters(cell) > widths[i] ? letters(cell) : widths[i];
     }
 }
 

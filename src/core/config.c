@@ -5,10 +5,12 @@
  */
 #include <core/config.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <base/buf.h>
+#include <base/near.h>
 #include <base/text.h>
 #include <core/config_inside.h>
 #include <core/error.h>
@@ -22,16 +24,44 @@ const struct bk__option_row bk__option_rows[BK__OPTION_COUNT] = {
 #undef O
 };
 
+/* The names of its variables lead to an option, too: DATABASE_URL to database. */
+static void try_variables(struct bk__near *near, const char *name, int option) {
+    char variable[64];
+    const char *at = bk__option_rows[option].environment;
+    while (*at) {
+        size_t length = strcspn(at, ",");
+        snprintf(variable, sizeof variable, "%.*s", (int)length, at);
+        bk__near_try(near, name, variable, bk__option_rows[option].name);
+        at += length + (at[length] == ',');
+    }
+}
+
+static int refuse_option(const char *name) {
+    struct bk__near near = {0};
+    for (int i = 0; i < BK__OPTION_COUNT; i++) {
+        bk__near_try(&near, name, bk__option_rows[i].name, bk__option_rows[i].name);
+        try_variables(&near, name, i);
+    }
+    if (near.name) {
+        return bk__fail(
+            BK_ENOTFOUND,
+            "There is no option \"%.100s\". Nothing was changed. Did you mean "
+            "\"%s\"?",
+            name, near.name);
+    }
+    return bk__fail(BK_ENOTFOUND,
+                    "There is no option \"%.100s\". Nothing was changed. See "
+                    "docs/reference/options.md or \"botkeep describe\" for all of them.",
+                    name);
+}
+
 static int find_option(const char *name) {
     for (int i = 0; i < BK__OPTION_COUNT; i++) {
         if (strcmp(bk__option_rows[i].name, name) == 0) {
             return i;
         }
     }
-    return bk__fail(BK_ENOTFOUND,
-                    "There is no option \"%.100s\". Nothing was changed. See "
-                    "docs/reference/options.md or \"botkeep describe\" for all of them.",
-                    name);
+    return refuse_option(name);
 }
 
 struct bk__config *bk__config_new(void) {

@@ -60,12 +60,11 @@ static int refuse(const struct table *table, uintptr_t ticket) {
     if (ticket >= FIRST_TICKET && ticket < table->first && ticket % STEP == 0) {
         return bk__fail(BK_EFORK,
                         "This keeper belongs to the process that made it, and this is a "
-                        "forked child. Data is safe. Make a keeper of the child's own "
-                        "with bk_new().");
+                        "forked child. Data is safe. Open a keeper of the child's own.");
     }
     return bk__fail(BK_EHANDLE,
-                    "This is not a live keeper: it is NULL, was closed, or never came "
-                    "from bk_new(). Nothing was done.");
+                    "This is not a live keeper: it was closed, or never was one. Nothing "
+                    "was done. Make a new one.");
 }
 
 int bk__keeper_get(const bk_keeper *ticket, struct bk__keeper **ret) {

@@ -173,7 +173,7 @@ static int admit(const struct bk__keeper *k, enum bk__job_owner owner) {
     if (k->life != BK__LIFE_OPEN) {
         return bk__fail(BK_ESTATE, "The keeper is %s. Nothing was started. %s",
                         k->life < BK__LIFE_OPEN ? "not open" : "shutting down",
-                        k->life < BK__LIFE_OPEN ? "Call bk_open() first."
+                        k->life < BK__LIFE_OPEN ? "Open it first."
                                                 : "Ask again after the restart.");
     }
     if (owner == BK__JOB_HOST && k->host_jobs >= BK__JOBS_LIMIT) {
@@ -233,6 +233,13 @@ int bk__jobs_add(struct bk__keeper *k, const struct bk__operation *operation,
 /* ---- for api ----------------------------------------------------------------------- */
 
 static int refuse_operation(const char *name) {
+    const char *near = bk__operation_near(name);
+    if (near) {
+        return bk__fail(BK_ENOTFOUND,
+                        "There is no operation \"%.100s\". Nothing was started. Did you "
+                        "mean \"%s\"?",
+                        name, near);
+    }
     return bk__fail(BK_ENOTFOUND,
                     "There is no operation \"%.100s\". Nothing was started. See "
                     "docs/reference/operations.md or \"botkeep describe\".",

@@ -231,11 +231,10 @@ static bool somebody_waits(void *context, int id) {
 static int refuse_finished(const struct bk__keeper *k) {
     return k->given_up
                ? bk__fail(BK_EHANDLE,
-                          "This keeper was closed. Data is safe. Make a new one with "
-                          "bk_new().")
+                          "This keeper was closed. Data is safe. Make a new one.")
                : bk__fail(BK_ESTATE,
                           "This keeper was shut down and its last event was taken. Data "
-                          "is safe. Close it with bk_close().");
+                          "is safe. Close it.");
 }
 
 char *bk__keeper_next(struct bk__keeper *k, int timeout_ms) {
@@ -263,12 +262,14 @@ char *bk__keeper_next(struct bk__keeper *k, int timeout_ms) {
 
 int bk__keeper_set(struct bk__keeper *k, const char *option, const char *value) {
     pthread_mutex_lock(&k->lock);
-    int code = k->life == BK__LIFE_NEW
-                   ? bk__config_set(k->config, option, value)
-                   : bk__fail(BK_ESTATE,
-                              "Options are set before bk_open(). Nothing was changed. "
-                              "Make a new keeper to change %.100s.",
-                              option);
+    int code =
+        k->life == BK__LIFE_NEW
+            ? bk__config_set(k->config, option, value)
+            : bk__fail(
+                  BK_ESTATE,
+                  "Options are set before the keeper is opened. Nothing was changed. "
+                  "Make a new keeper to change %.100s.",
+                  option);
     pthread_mutex_unlock(&k->lock);
     return code;
 }
@@ -296,15 +297,15 @@ static const char *life_text(enum bk__life life) {
 }
 
 int bk__keeper_pass(struct bk__keeper *k, enum bk__life from, enum bk__life to,
-                    const char *call) {
+                    const char *done) {
     int code = 0;
     pthread_mutex_lock(&k->lock);
     if (k->given_up) {
         code = refuse_finished(k);
     } else if (k->life != from) {
         code = bk__fail(BK_ESTATE,
-                        "%s cannot be done now: the keeper is %s. Nothing was changed.",
-                        call, life_text(k->life));
+                        "The keeper is %s, so it cannot be %s now. Nothing was changed.",
+                        life_text(k->life), done);
     } else {
         k->life = to;
         if (to == BK__LIFE_OPEN) {

@@ -81,9 +81,9 @@ enum bk__life {
     BK__LIFE_CLOSED,   /* threads have ended or end soon; the last events can be taken */
 };
 
-/* From one life to the next when it is still the first; else BK_ESTATE, its text about "call". */
+/* From one life to the next when it is still the first; else BK_ESTATE: "it cannot be DONE now". */
 int bk__keeper_pass(struct bk__keeper *k, enum bk__life from, enum bk__life to,
-                    const char *call);
+                    const char *done);
 enum bk__life bk__keeper_life(struct bk__keeper *k);
 /* bk_close() was called: end what you do. */
 bool bk__keeper_given_up(struct bk__keeper *k);

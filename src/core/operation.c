@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include <base/near.h>
+
 const struct bk__operation *bk__operation_find(const char *name) {
     for (int list = 0; bk__operation_lists[list]; list++) {
         for (const struct bk__operation *op = bk__operation_lists[list]; op->name; op++) {
@@ -15,4 +17,16 @@ const struct bk__operation *bk__operation_find(const char *name) {
         }
     }
     return NULL;
+}
+
+const char *bk__operation_near(const char *name) {
+    struct bk__near near = {0};
+    for (int list = 0; bk__operation_lists[list]; list++) {
+        for (const struct bk__operation *op = bk__operation_lists[list]; op->name; op++) {
+            if (strcmp(op->who, "internal") != 0) {
+                bk__near_try(&near, name, op->name, op->name);
+            }
+        }
+    }
+    return near.name;
 }

@@ -14,8 +14,9 @@ struct json_object;
 /*
  * One member of a JSON object. In results, members of lists and objects are named by path:
  * "backups[].name", "memory.rss_bytes". type: text int number bool object list; "?" after it:
- * may be null; an argument of type data is bytes and no JSON: bk_save() hands it over. values: "a|b" for a closed list, else "". For arguments, fallback NULL means
- * required, "" means absent.
+ * may be null; an argument of type data is bytes and no JSON: bk_save() hands it over.
+ * values: "a|b" for a closed list, else "". For arguments, fallback NULL means required, ""
+ * means absent.
  */
 struct bk__field {
     const char *name;
@@ -51,6 +52,7 @@ struct bk__operation {
 extern const struct bk__operation *const bk__operation_lists[];
 
 const struct bk__operation *bk__operation_find(const char *name); /* NULL: none */
+const char *bk__operation_near(const char *name); /* the one that was meant; NULL: none */
 
 /*
  * Checks arguments against the operation's table and fills its fallbacks in (operation_args.c):

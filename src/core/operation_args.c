@@ -12,6 +12,7 @@
 
 #include <base/buf.h>
 #include <base/json.h>
+#include <base/near.h>
 #include <base/text.h>
 #include <core/error.h>
 
@@ -31,16 +32,19 @@ static const struct bk__field *find_field(const struct bk__operation *operation,
 
 static int refuse_name(const struct bk__operation *operation, const char *name) {
     struct bk__buf known = {0};
+    struct bk__near near = {0};
     for (const struct bk__field *f = operation->arguments; f && f->name; f++) {
         bk__buf_printf(&known, "%s%s", known.size ? ", " : "", f->name);
+        bk__near_try(&near, name, f->name, f->name);
     }
     char *clean = bk__text_clean(name);
     int code = bk__fail(
         BK_EINVAL,
-        "%s has no argument \"%.100s\"; it takes %s. Nothing was started. Correct "
-        "the name or leave it out.",
+        "%s has no argument \"%.100s\"; it takes %s. Nothing was started. %s%s%s",
         operation->name, clean ? clean : "?",
-        known.data ? known.data : "no arguments at all");
+        known.data ? known.data : "no arguments at all",
+        near.name ? "Did you mean \"" : "Correct the name or leave it out.",
+        near.name ? near.name : "", near.name ? "\"?" : "");
     free(clean);
     bk__buf_free(&known);
     return code;

@@ -56,15 +56,17 @@ def abi_file(model: Model) -> str:
 
 ERRORS_HEAD = '''"""errors.py: one exception for each error of the library. Not the place where they are raised:
 that is _library.py and job.py."""
-from typing import Dict, Type
+from typing import Any, Dict, Optional, Type
 
 
 class BotkeepError(Exception):
     """Something failed. The message says what happened, whether the data is safe, and what to
-    do next; code is the library's name for it, such as "BK_EBUSY"."""
+    do next; code is the library's name for it, such as "BK_EBUSY". result is what a failed job
+    still tells, such as the list of backup.verify; else None."""
 
     code = "BK_EUNKNOWN"
     number = 0
+    result: Optional[Dict[str, Any]] = None
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

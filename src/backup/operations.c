@@ -59,8 +59,8 @@ static const struct bk__field create_result[] = {
      "True when none was needed: the one told of holds all of the database."},
     {"unchanged_since", "text", "", "", "When its snapshot began, where unchanged."},
     {"status", "text", "", "complete|partial",
-     "Of a set of several stores: complete; one that lacks a store ends with "
-     "BK_EPARTIAL."},
+     "Of a set of several stores; with partial the job ends with BK_EPARTIAL, and tells "
+     "this result beside it."},
     {"server_version", "text", "", "", "Of a store that is a server: which one it was."},
     {"client_version", "text", "", "", "Of the program that dumped it, where one did."},
     {"skew_ms", "int", "", "", "Of a set: the time between its snapshots."},
@@ -149,13 +149,20 @@ static const struct bk__field verify_arguments[] = {
 static const struct bk__field verify_result[] = {
     {"backups", "list", "", "", "What was read."},
     {"backups[].name", "text", "", "", "Its name."},
-    {"backups[].verified", "bool", "", "",
-     "Whether what was read is as its manifest says."},
+    {"backups[].state", "text", "", "good|damaged|torn|unreadable",
+     "damaged: its bytes are not those its manifest tells of. torn: a part of it is "
+     "missing, "
+     "or its manifest. unreadable: the system does not let it be read, or this version "
+     "cannot."},
+    {"backups[].verified", "bool", "", "", "Whether its state is good."},
     {"backups[].depth", "text", "", "full|sealed|sample|structure",
      "sealed: it is encrypted and its key is not here, so only SHA-256 and frames were "
      "read."},
     {"backups[].checked_bytes", "int", "", "",
      "Of the archive: how many were compared with what the manifest says."},
+    {"backups[].damaged_from", "int", "", "",
+     "Of a damaged archive: the first byte of the place that the error names."},
+    {"backups[].damaged_to", "int", "", "", "And the first one after that place."},
     {"backups[].error", "text", "", "", "What is wrong, where something is."},
     {"backups[].status", "text", "", "complete|partial",
      "Of a set of several stores: whether it has them all."},
@@ -165,7 +172,8 @@ static const struct bk__field verify_result[] = {
     {"backups[].by_hand", "text", "", "",
      "Another tool's: how to restore it without us."},
     {"verified", "int", "", "", "How many are good."},
-    {"failed", "int", "", "", "How many are not; the job then ends with BK_ECORRUPT."},
+    {"failed", "int", "", "",
+     "How many are not. The job then fails, and tells this result beside its error."},
     {0}};
 
 static const struct bk__field rehearse_arguments[] = {

@@ -31,11 +31,22 @@ struct check {
     struct bk__job *job;
     const char *dir;
     struct json_object *list;
-    const char *depth;  /* as asked for */
-    int64_t checked;    /* bytes of the backup at hand that were compared */
-    const char *status; /* of the set that is checked; NULL: it is none */
+    const char *depth; /* as asked for */
     int64_t verified, failed;
+    int code; /* BK_ECORRUPT once one is not whole, else what one could not be read for */
     struct bk__buf why; /* of the failed ones */
+};
+
+/* What is found of one of them. */
+struct found {
+    const char *name;
+    const char *status; /* of a set; NULL: it is none */
+    int rc;             /* as reading it ended */
+    const char *bad;    /* the state that BK_ECORRUPT means for it */
+    const char *error;  /* NULL: it is good */
+    bool shut;          /* as far as that shows without its key */
+    int64_t checked;    /* bytes of it that were compared */
+    struct bk__damage damage;
 };
 
 /* Writes the changed manifest aside and over the old one, if it is still the same backup's. */
@@ -96,16 +107,23 @@ static void note_outcome(struct check *check, struct bk__manifest *manifest,
     bk__folder_close(&folder);
 }
 
-static bool add_entry(struct check *check, const char *name, const char *error,
-                      bool shut) {
+static const char *state_of(const struct found *found) {
+    return found->rc >= 0 ? "good" : found->rc == BK_ECORRUPT ? found->bad : "unreadable";
+}
+
+static bool add_entry(struct check *check, const struct found *found) {
     struct json_object *entry = bk__json_object();
+    const struct bk__damage *damage = &found->damage;
     bool ok =
-        entry != NULL && bk__json_add_text(entry, "name", name) &&
-        bk__json_add_bool(entry, "verified", error == NULL) &&
-        bk__json_add_text(entry, "depth", shut ? "sealed" : check->depth) &&
-        bk__json_add_int(entry, "checked_bytes", check->checked) &&
-        (check->status == NULL || bk__json_add_text(entry, "status", check->status)) &&
-        (error == NULL || bk__json_add_text(entry, "error", error));
+        entry != NULL && bk__json_add_text(entry, "name", found->name) &&
+        bk__json_add_text(entry, "state", state_of(found)) &&
+        bk__json_add_bool(entry, "verified", found->rc >= 0) &&
+        bk__json_add_text(entry, "depth", found->shut ? "sealed" : check->depth) &&
+        bk__json_add_int(entry, "checked_bytes", found->checked) &&
+        (found->status == NULL || bk__json_add_text(entry, "status", found->status)) &&
+        (damage->to == 0 || (bk__json_add_int(entry, "damaged_from", damage->from) &&
+                             bk__json_add_int(entry, "damaged_to", damage->to))) &&
+        (found->error == NULL || bk__json_add_text(entry, "error", found->error));
     if (!ok) {
         json_object_put(entry);
         return false;
@@ -113,19 +131,31 @@ static bool add_entry(struct check *check, const char *name, const char *error,
     return bk__json_append(check->list, entry);
 }
 
-static int count_one(struct check *check, const char *name, const char *error,
-                     bool shut) {
-    if (error == NULL) {
+static void count_failed(struct check *check, const struct found *found) {
+    bk__job_log(check->job, "error", "%s", found->error);
+    if (check->code != BK_ECORRUPT && (check->code == 0 || found->rc == BK_ECORRUPT)) {
+        check->code = found->rc;
+    }
+    if (check->failed++ < TOLD) {
+        bk__buf_printf(&check->why, "%s%s", check->failed > 1 ? " " : "", found->error);
+    }
+}
+
+static int count_one(struct check *check, const struct found *found) {
+    if (found->error == NULL) {
         check->verified++;
         bk__job_log(check->job, "info", "Backup verified%s: %s",
-                    shut ? " without its key (SHA-256 and frames)" : "", name);
+                    found->shut ? " without its key (SHA-256 and frames)" : "",
+                    found->name);
     } else {
-        bk__job_log(check->job, "error", "%s", error);
-        if (check->failed++ < TOLD) {
-            bk__buf_printf(&check->why, "%s%s", check->failed > 1 ? " " : "", error);
-        }
+        count_failed(check, found);
     }
-    return add_entry(check, name, error, shut) ? 0 : bk__fail_memory();
+    return add_entry(check, found) ? 0 : bk__fail_memory();
+}
+
+/* What ends the whole run; anything else is told of the one backup. */
+static bool is_end(int rc) {
+    return rc == BK_ECANCELLED || rc == BK_ENOMEM;
 }
 
 static bool is_full(const struct check *check) {
@@ -133,7 +163,8 @@ static bool is_full(const struct check *check) {
 }
 
 /* Not all of it: an archive by itself, or those of a set's folder one by one. */
-static int look_at(struct check *check, const struct bk__manifest *manifest) {
+static int look_at(struct check *check, const struct bk__manifest *manifest,
+                   struct found *found) {
     struct bk__sample sample = {.parts = strcmp(check->depth, "sample") == 0};
     char *path = bk__catalogue_archive(check->dir, manifest);
     if (path == NULL) {
@@ -142,69 +173,86 @@ static int look_at(struct check *check, const struct bk__manifest *manifest) {
     sample.until_mono =
         bk__job_mono(check->job) + bk__job_int(check->job, "deadline_ms", 0);
     int rc = bk__sample_check(check->job, path, manifest, &sample);
-    check->checked += sample.checked;
+    found->checked += sample.checked;
+    found->damage = sample.damage;
     free(path);
     return rc;
 }
 
-static int look_at_parts(struct check *check, const struct bk__manifest *set) {
+static int look_at_parts(struct check *check, const struct bk__manifest *set,
+                         struct found *found) {
     int rc = 0;
     if (!bk__form_is_folder(&set->form)) {
-        return look_at(check, set);
+        return look_at(check, set, found);
     }
     for (size_t i = 0; rc == 0 && i < set->part_count; i++) {
         if (set->parts[i].name[0] != '\0') {
-            rc = look_at(check, &set->parts[i]);
+            rc = look_at(check, &set->parts[i], found);
         }
     }
     return rc;
 }
 
-static int read_one(struct check *check, struct bk__manifest *manifest) {
+static int read_all(struct check *check, struct bk__manifest *manifest,
+                    struct bk__damage *damage) {
     const struct bk__archive_sink sink = {
-        .phase = "verify", .out_fd = -1, .may_be_shut = true};
-    check->status = NULL;
-    check->checked = 0;
+        .phase = "verify", .out_fd = -1, .may_be_shut = true, .damage = damage};
     if (manifest->part_count > 0) {
-        check->status = bk__manifest_is_partial(manifest) ? "partial" : "complete";
-    }
-    if (!is_full(check)) {
-        return look_at_parts(check, manifest);
-    }
-    check->checked = manifest->bytes;
-    if (manifest->part_count > 0) {
-        return bk__set_check(check->job, check->dir, manifest);
+        return bk__set_check(check->job, check->dir, manifest, damage);
     }
     return bk__chain_is_delta(manifest)
-               ? bk__chain_check(check->job, check->dir, manifest)
+               ? bk__chain_check(check->job, check->dir, manifest, damage)
                : bk__set_read(check->job, check->dir, manifest, &sink);
 }
 
-static int check_one(struct check *check, struct bk__manifest *manifest) {
-    int rc = read_one(check, manifest);
-    if (rc < 0 && rc != BK_ECORRUPT) {
-        return rc;
+static void read_one(struct check *check, struct bk__manifest *manifest,
+                     struct found *found) {
+    if (manifest->part_count > 0) {
+        found->status = bk__manifest_is_partial(manifest) ? "partial" : "complete";
     }
-    char *error = rc >= 0 ? NULL : strdup(bk__error_text());
-    if (rc < 0 && error == NULL) {
+    if (!is_full(check)) {
+        found->rc = look_at_parts(check, manifest, found);
+        return;
+    }
+    found->rc = read_all(check, manifest, &found->damage);
+    bool read = found->rc >= 0 || found->rc == BK_ECORRUPT;
+    found->checked = read ? manifest->bytes : 0;
+    found->shut = found->rc == 1;
+}
+
+/* A look that found nothing proves nothing, and what cannot be read today may be good. */
+static bool is_noted(const struct check *check, const struct found *found) {
+    return found->rc == BK_ECORRUPT || (found->rc >= 0 && is_full(check));
+}
+
+static int check_one(struct check *check, struct bk__manifest *manifest) {
+    struct found found = {.name = manifest->name, .bad = "damaged"};
+    read_one(check, manifest, &found);
+    if (is_end(found.rc)) {
+        return found.rc;
+    }
+    char *error = found.rc >= 0 ? NULL : strdup(bk__error_text());
+    if (found.rc < 0 && error == NULL) {
         return bk__fail_memory();
     }
-    bool shut = rc == 1;
-    if (is_full(check) || error != NULL) { /* a look that found nothing proves nothing */
-        note_outcome(check, manifest, error, shut);
+    found.error = error;
+    if (is_noted(check, &found)) {
+        note_outcome(check, manifest, error, found.shut);
     }
-    rc = count_one(check, manifest->name, error, shut);
+    int rc = count_one(check, &found);
     free(error);
     return rc;
 }
 
 static int check_broken(struct check *check, const struct bk__broken *broken) {
-    check->status = NULL;
-    check->checked = 0;
     char error[BK__NAME_SIZE + 256];
-    snprintf(error, sizeof error, "Backup %s cannot be used: %s.", broken->name,
-             broken->why);
-    return count_one(check, broken->name, error, false);
+    snprintf(error, sizeof error,
+             "Backup %s cannot be used: %s. Nothing was touched. Use another one of "
+             "backup.list.",
+             broken->name, broken->why);
+    const struct found found = {
+        .name = broken->name, .rc = BK_ECORRUPT, .bad = "torn", .error = error};
+    return count_one(check, &found);
 }
 
 /* ---- other tools' --------------------------------------------------------------------- */
@@ -221,28 +269,28 @@ static bool add_found(struct json_object *entry, const struct bk__foreign *forei
             bk__json_add_text(entry, "by_hand", found->by_hand));
 }
 
-/* What cannot be looked into (another version's format) is neither good nor torn: it is told. */
 static int check_foreign(struct check *check, const struct bk__scratch *scratch,
-                         struct bk__foreign *foreign, bool alone) {
-    struct bk__examined found = {0};
-    int rc = bk__alien_examine(check->job, scratch, foreign, &found);
-    if (rc != 0 && rc != BK_ECORRUPT && (alone || rc != BK_EUNSUPPORTED)) {
-        return rc;
+                         struct bk__foreign *foreign) {
+    struct bk__examined examined = {0};
+    struct found found = {.name = foreign->name, .bad = "torn"};
+    found.rc = bk__alien_examine(check->job, scratch, foreign, &examined);
+    if (is_end(found.rc)) {
+        return found.rc;
     }
-    char *error = rc == 0 ? NULL : strdup(bk__error_text());
-    if (rc != 0 && error == NULL) {
+    char *error = found.rc == 0 ? NULL : strdup(bk__error_text());
+    if (found.rc != 0 && error == NULL) {
         return bk__fail_memory();
     }
-    bool good = rc == 0;
-    check->checked = foreign->bytes;
-    rc = count_one(check, foreign->name, error, false);
-    if (rc == 0 && good) {
+    found.error = error;
+    found.checked = found.rc == 0 || found.rc == BK_ECORRUPT ? foreign->bytes : 0;
+    int rc = count_one(check, &found);
+    if (rc == 0 && found.rc == 0) {
         size_t last = json_object_array_length(check->list) - 1;
         struct json_object *entry = json_object_array_get_idx(check->list, last);
-        rc = add_found(entry, foreign, &found) ? 0 : bk__fail_memory();
+        rc = add_found(entry, foreign, &examined) ? 0 : bk__fail_memory();
     }
     free(error);
-    bk__examined_free(&found);
+    bk__examined_free(&examined);
     return rc;
 }
 
@@ -263,7 +311,7 @@ static int check_foreigners(struct check *check, const struct bk__catalogue *cat
     }
     for (size_t i = 0; rc == 0 && i < list.count; i++) {
         if (one == NULL || one == &list.items[i]) {
-            rc = check_foreign(check, &scratch, &list.items[i], one != NULL);
+            rc = check_foreign(check, &scratch, &list.items[i]);
             bk__scratch_empty(&scratch);
         }
     }
@@ -277,31 +325,8 @@ static int check_foreigners(struct check *check, const struct bk__catalogue *cat
 
 /* ---- the operation -------------------------------------------------------------------- */
 
-static int check_chosen(struct check *check, struct bk__catalogue *catalogue) {
-    struct bk__manifest *chosen = NULL;
-    const char *name = bk__job_text(check->job, "name");
-    bool all = bk__job_bool(check->job, "all", false);
+static int check_all(struct check *check, struct bk__catalogue *catalogue) {
     int rc = 0;
-    if (name != NULL && !all && !bk__catalogue_has(catalogue, name)) {
-        rc = check_foreigners(check, catalogue, name);
-        if (rc != 1) {
-            return rc;
-        }
-    }
-    if (bk__job_bool(check->job, "foreign", false)) {
-        rc = check_foreigners(check, catalogue, NULL);
-        if (rc != 0 || !all) {
-            return rc;
-        }
-    }
-    if (!all) {
-        if (name == NULL && catalogue->count > 0) {
-            chosen = &catalogue->items[0];
-        } else {
-            rc = bk__catalogue_pick(catalogue, check->dir, name, &chosen);
-        }
-        return rc != 0 ? rc : check_one(check, chosen);
-    }
     for (size_t i = 0; rc == 0 && i < catalogue->count; i++) {
         rc = check_one(check, &catalogue->items[i]);
     }
@@ -311,23 +336,63 @@ static int check_chosen(struct check *check, struct bk__catalogue *catalogue) {
     return rc;
 }
 
-static int finish(struct check *check) {
-    struct json_object *result = bk__job_result(check->job);
-    struct json_object *list = check->list;
-    if (check->failed > 0) {
-        char *why = bk__buf_take(&check->why);
-        int rc = why == NULL
-                     ? bk__fail_memory()
-                     : bk__fail(BK_ECORRUPT, "%s%s", why,
-                                check->failed > TOLD ? " And more: see the log." : "");
-        free(why);
+/* That of the name, be it ours, broken or another tool's; without one the newest. */
+static int check_named(struct check *check, struct bk__catalogue *catalogue,
+                       const char *name) {
+    struct bk__manifest *chosen = catalogue->count > 0 ? &catalogue->items[0] : NULL;
+    for (size_t i = 0; name != NULL && i < catalogue->broken_count; i++) {
+        if (strcmp(catalogue->broken[i].name, name) == 0) {
+            return check_broken(check, &catalogue->broken[i]);
+        }
+    }
+    int rc = name == NULL || bk__catalogue_has(catalogue, name)
+                 ? 1
+                 : check_foreigners(check, catalogue, name);
+    if (rc != 1) {
         return rc;
     }
+    rc = name == NULL && chosen != NULL
+             ? 0
+             : bk__catalogue_pick(catalogue, check->dir, name, &chosen);
+    return rc != 0 ? rc : check_one(check, chosen);
+}
+
+static int check_chosen(struct check *check, struct bk__catalogue *catalogue) {
+    const char *name = bk__job_text(check->job, "name");
+    bool all = bk__job_bool(check->job, "all", false);
+    bool foreign = bk__job_bool(check->job, "foreign", false);
+    int rc = foreign ? check_foreigners(check, catalogue, NULL) : 0;
+    if (rc != 0) {
+        return rc;
+    }
+    return all       ? check_all(check, catalogue)
+           : foreign ? 0
+                     : check_named(check, catalogue, name);
+}
+
+/* The list is told whatever it says: who asked wants to know which ones are good. */
+static int tell_list(struct check *check) {
+    struct json_object *result = bk__job_result(check->job);
+    struct json_object *list = check->list;
     check->list = NULL;
+    bk__job_tell_result(check->job);
     bool ok = bk__json_put(result, "backups", list) &&
               bk__json_add_int(result, "verified", check->verified) &&
               bk__json_add_int(result, "failed", check->failed);
     return ok ? 0 : bk__fail_memory();
+}
+
+static int finish(struct check *check) {
+    int rc = tell_list(check);
+    if (rc != 0 || check->failed == 0) {
+        return rc;
+    }
+    char *why = bk__buf_take(&check->why);
+    rc = why == NULL ? bk__fail_memory()
+                     : bk__fail(check->code, "%s%s", why,
+                                check->failed > TOLD ? " And more: see the list." : "");
+    free(why);
+    return rc;
 }
 
 int bk__backup_verify(struct bk__job *job) {

@@ -216,6 +216,19 @@ static void print_findings(struct json_object *result) {
     }
 }
 
+/* What is wrong with those that are not good stands in the error, on the other stream. */
+static void print_verified(struct json_object *result) {
+    struct json_object *backups = bk__cli_member(result, "backups");
+    for (size_t i = 0; backups && i < json_object_array_length(backups); i++) {
+        struct json_object *row = json_object_array_get_idx(backups, i);
+        bool sealed = strcmp(bk__cli_text(row, "depth"), "sealed") == 0;
+        printf("%-10s %s%s\n", bk__cli_text(row, "state"), bk__cli_text(row, "name"),
+               sealed ? " (without its key: only SHA-256 and frames)" : "");
+    }
+    printf("%d good, %d not\n", json_object_get_int(bk__cli_member(result, "verified")),
+           json_object_get_int(bk__cli_member(result, "failed")));
+}
+
 static void cell_of(struct json_object *row, size_t column, char *text, size_t size) {
     struct json_object *value = json_object_array_get_idx(row, column);
     scalar("", value, text, size);
@@ -267,6 +280,8 @@ int bk__cli_render(const char *operation, struct json_object *result) {
         print_health(result);
     } else if (strcmp(operation, "doctor.run") == 0) {
         print_findings(result);
+    } else if (strcmp(operation, "backup.verify") == 0) {
+        print_verified(result);
     } else if (strcmp(operation, "backup.query") == 0) {
         print_answer(result);
     } else {

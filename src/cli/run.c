@@ -83,8 +83,12 @@ static int print_end(const struct bk__cli *cli, struct json_object *done) {
     bool health = strcmp(operation, "health.snapshot") == 0;
     if (!json_object_get_boolean(bk__cli_member(done, "ok"))) {
         struct json_object *error = bk__cli_member(done, "error");
+        struct json_object *found = bk__cli_member(done, "result");
         if (cli->json) {
             print_json(done);
+        } else if (found) {
+            bk__cli_render(operation, found);
+            fflush(stdout); /* before the error, where both go to one place */
         }
         fprintf(stderr, "botkeep: %s (%s)\n", bk__cli_text(error, "message"),
                 bk__cli_text(error, "code"));

@@ -13,7 +13,9 @@ static const struct bk__field done_fields[] = {
     F("job", "int", "", "The job that ended."),
     F("operation", "text", "", "Its operation."),
     F("ok", "bool", "", "Whether it did what it was asked."),
-    F("result", "object?", "", "With ok true: the operation's result."),
+    F("result", "object?", "",
+      "The operation's result; with ok false only where it says so: what it found or did "
+      "before it failed."),
     F("error", "object?", "", "With ok false: what failed."),
     F("error.code", "text?", "", "The error's name, for example BK_ENOSPC."),
     F("error.message", "text?", "",

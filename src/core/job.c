@@ -90,6 +90,10 @@ struct json_object *bk__job_result(struct bk__job *job) {
     return job->result;
 }
 
+void bk__job_tell_result(struct bk__job *job) {
+    job->tells_result = true;
+}
+
 /* ---- cancel, progress, log, events ------------------------------------------------- */
 
 int bk__job_check(struct bk__job *job) {

@@ -27,8 +27,10 @@ const unsigned char *bk__job_image(struct bk__job *job, size_t *ret_size);
 const char *bk__job_operation(struct bk__job *job);
 struct json_object *bk__job_args(struct bk__job *job);
 
-/* The result object to fill; it belongs to the job. Sent only when the run function returns 0. */
+/* The result object to fill; it belongs to the job. Told when the run function returns 0, or
+   whatever it returns once bk__job_tell_result() was called: a failure may have found something, too. */
 struct json_object *bk__job_result(struct bk__job *job);
+void bk__job_tell_result(struct bk__job *job);
 
 /* 0 to go on, or BK_ECANCELLED with its text. Cheap: ask between pieces of at most ~50 ms. */
 int bk__job_check(struct bk__job *job);

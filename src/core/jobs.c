@@ -58,8 +58,12 @@ static bool add_outcome(struct json_object *done, struct bk__job *job, int code)
     if (!bk__json_add_bool(done, "ok", code >= 0)) {
         return false;
     }
+    if ((code >= 0 || job->tells_result) &&
+        !bk__json_put(done, "result", json_object_get(job->result))) {
+        return false;
+    }
     if (code >= 0) {
-        return bk__json_put(done, "result", json_object_get(job->result));
+        return true;
     }
     struct json_object *error = bk__json_object();
     if (!error || !bk__json_put(done, "error", error)) {

@@ -44,6 +44,7 @@ struct bk__job {
 
     /* -- of the thread that runs it */
     struct json_object *result;
+    bool tells_result;     /* even if it fails */
     int64_t progress_mono; /* when progress was last sent */
 
     /* -- atomic */

@@ -122,9 +122,13 @@ static int take_result(struct bk__job *job, struct json_object *result) {
 
 static int take_done(struct bk__job *job, struct json_object *event) {
     struct json_object *error = bk__json_member(event, "error");
+    struct json_object *result = bk__json_member(event, "result");
+    int taken = take_result(job, result);
 
-    if (bk__json_bool(event, "ok", false))
-        return take_result(job, bk__json_member(event, "result"));
+    if (taken != 0 || bk__json_bool(event, "ok", false))
+        return taken;
+    if (result != NULL)
+        bk__job_tell_result(job);
     return bk__fail(error_number(bk__json_text(error, "code", "")), "%s",
                     bk__json_text(error, "message", "The helper gave no reason."));
 }

@@ -166,6 +166,12 @@ int64_t bk__file_size_of(const char *path) {
     return stat(path, &status) == 0 ? status.st_size : -errno;
 }
 
+bool bk__file_is_plain(const char *path) {
+    struct stat status;
+
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode);
+}
+
 int bk__file_same(const char *path, uint64_t dev, uint64_t ino, bool *ret_same) {
     struct stat status;
 

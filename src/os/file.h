@@ -27,6 +27,7 @@ int bk__file_rename_new(const char *from, const char *to); /* never over one: -E
 int bk__file_remove(const char *path);      /* 0 also when there was none */
 bool bk__file_exists(const char *path);     /* by stat(), never opens */
 int64_t bk__file_size_of(const char *path); /* by stat(), never opens */
+bool bk__file_is_plain(const char *path); /* by stat(): neither folder, pipe nor device */
 int bk__file_same(const char *path, uint64_t dev, uint64_t ino,
                   bool *ret_same); /* by stat() */
 

@@ -149,6 +149,64 @@ static void test_backup_verify__all_names_each_that_fails(void **state) {
     box_assert_failed("BK_ECORRUPT", one, two, NULL);
 }
 
+/* Who asks about all wants to know which ones are good: the list comes with the error. */
+static void test_backup_verify__what_is_bad_does_not_hide_what_is_good(void **state) {
+    (void)state;
+    box_database_with(ROWS_SMALL);
+    const char *good = box_create(NULL);
+    const char *bad = box_create(NULL);
+    const char *cut = box_create(NULL);
+    flip(bad, 4096 + 7, 0);
+    assert_int_equal(truncate(sandbox_path("backups/%s", cut), 100), 0);
+    box_run("backup.verify", "{\"all\":true}");
+    box_assert_failed("BK_ECORRUPT", cut, bad, NULL);
+    box_assert_number("result.verified", 1);
+    box_assert_number("result.failed", 2);
+    box_assert_text("result.backups[0].name", bad);
+    box_assert_text("result.backups[0].state", "damaged");
+    box_assert_number("result.backups[0].damaged_from", 4096);
+    box_assert_number("result.backups[0].damaged_to", 8192);
+    box_assert_text("result.backups[1].name", good);
+    box_assert_text("result.backups[1].state", "good");
+    box_assert_text("result.backups[1].damaged_from", NULL);
+    box_assert_text("result.backups[2].name", cut);
+    box_assert_text("result.backups[2].state", "torn");
+}
+
+static void put_instead(const char *path, const char *kind) {
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(strcmp(kind, "folder") == 0 ? mkdir(path, 0700)
+                     : strcmp(kind, "pipe") == 0 ? mkfifo(path, 0600)
+                                                 : symlink("/dev/zero", path),
+                     0);
+}
+
+/* Nothing is waited for, nothing of it is believed, and the others are as good as before. */
+static void test_backup_verify__something_else_in_its_place_is_told(void **state) {
+    static const char *const kinds[] = {"folder", "pipe", "device"};
+    char args[256];
+    (void)state;
+    box_database_with(ROWS_SMALL);
+    const char *good = box_create(NULL);
+    for (int i = 0; i < 6; i++) {
+        const char *bad = box_create(NULL);
+        put_instead(sandbox_path("backups/%s%s", bad, i < 3 ? "" : ".json"),
+                    kinds[i % 3]);
+        box_args(args, sizeof args, bad, "");
+        box_run("backup.verify", args);
+        box_assert_failed("BK_ECORRUPT", bad, i < 3 ? "it is not a file" : "its manifest",
+                          NULL);
+        box_assert_text("result.backups[0].state", "torn");
+        box_run("backup.restore", args);
+        box_assert_failed("BK_ECORRUPT", bad, NULL);
+    }
+    box_run("backup.verify", "{\"all\":true}");
+    box_assert_text("result.backups[0].name", good);
+    box_assert_number("result.verified", 1);
+    box_assert_number("result.failed", 6);
+    assert_int_equal(box_assert_sound(box_database()), ROWS_SMALL);
+}
+
 static void test_backup_verify__a_cut_one_does_not_exist(void **state) {
     char args[256];
     (void)state;
@@ -325,6 +383,8 @@ int main(void) {
         TEST(the_place_of_an_idle_bit_is_told),
         TEST(what_is_damaged_is_marked_until_it_is_not),
         TEST(all_names_each_that_fails),
+        TEST(what_is_bad_does_not_hide_what_is_good),
+        TEST(something_else_in_its_place_is_told),
         TEST(a_cut_one_does_not_exist),
         TEST(swapped_archives_are_found),
         TEST(an_archive_of_plain_gzip_is_read),

@@ -32,6 +32,8 @@ static bool expect(struct story *s, struct json_object *expected, const char *co
     found = json_object_new_string(code);
     good = match(s->saved, expected_code, found, message);
     json_object_put(found);
+    if (good && member(expected, "result"))
+        good = match(s->saved, member(expected, "result"), result, "result");
     if (!good || !member(expected, "message"))
         return good;
     found = json_object_new_string(message);

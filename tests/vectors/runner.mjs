@@ -139,6 +139,7 @@ class Story {
             if (!("error" in expected)) throw new Wrong(`${error.code}: ${error.message}`);
             this.match(expected.error, error.code, `error (${error.message})`);
             this.match(expected.message ?? "$any", error.message, "message");
+            this.match(expected.result ?? "$any", error.result, "result");
             return;
         }
         if ("error" in expected) throw new Wrong(`it went well, not ${expected.error}: ${show(result)}`);

@@ -145,6 +145,7 @@ class Story:
                 raise Wrong('%s: %s' % (error.code, error.message))
             self.match(expected['error'], error.code, 'error (%s)' % error.message)
             self.match(expected.get('message', '$any'), error.message, 'message')
+            self.match(expected.get('result', '$any'), error.result, 'result')
             return
         if 'error' in expected:
             raise Wrong('it went well, not %s: %s' % (expected['error'], json.dumps(result)))

@@ -10,10 +10,13 @@ export class BotkeepError extends Error {
     override readonly name = "BotkeepError";
     /** A newer library may know codes this package does not: a string in any case. */
     readonly code: ErrorCode;
+    /** What a failed job still tells, such as the list of backup.verify; else undefined. */
+    readonly result: unknown;
 
-    constructor(code: string, message: string) {
+    constructor(code: string, message: string, result?: unknown) {
         super(message);
         this.code = code as ErrorCode;
+        this.result = result;
     }
 }
 

@@ -98,6 +98,9 @@ export class Job<T> implements PromiseLike<T> {
     end(event: DoneEvent): void {
         this.keeper = undefined;
         if (event.ok) this.settle.resolve(event.result as T);
-        else this.settle.reject(new BotkeepError(event.error?.code ?? "", event.error?.message ?? ""));
+        else {
+            const { code, message } = event.error ?? { code: "", message: "" };
+            this.settle.reject(new BotkeepError(code, message, event.result));
+        }
     }
 }

@@ -232,7 +232,8 @@ export interface BackupCreateResult {
     /** When its snapshot began, where unchanged. */
     unchanged_since: string;
     /**
-     * Of a set of several stores: complete; one that lacks a store ends with BK_EPARTIAL.
+     * Of a set of several stores; with partial the job ends with BK_EPARTIAL, and tells
+     * this result beside it.
      */
     status: "complete" | "partial";
     /** Of a store that is a server: which one it was. */
@@ -376,7 +377,13 @@ export interface BackupVerifyArgs {
 export interface BackupVerifyResultBackups {
     /** Its name. */
     name: string;
-    /** Whether what was read is as its manifest says. */
+    /**
+     * damaged: its bytes are not those its manifest tells of. torn: a part of it is
+     * missing, or its manifest. unreadable: the system does not let it be read, or this
+     * version cannot.
+     */
+    state: "good" | "damaged" | "torn" | "unreadable";
+    /** Whether its state is good. */
     verified: boolean;
     /**
      * sealed: it is encrypted and its key is not here, so only SHA-256 and frames were
@@ -385,6 +392,10 @@ export interface BackupVerifyResultBackups {
     depth: "full" | "sealed" | "sample" | "structure";
     /** Of the archive: how many were compared with what the manifest says. */
     checked_bytes: number;
+    /** Of a damaged archive: the first byte of the place that the error names. */
+    damaged_from: number;
+    /** And the first one after that place. */
+    damaged_to: number;
     /** What is wrong, where something is. */
     error: string;
     /** Of a set of several stores: whether it has them all. */
@@ -405,7 +416,7 @@ export interface BackupVerifyResult {
     backups: BackupVerifyResultBackups[];
     /** How many are good. */
     verified: number;
-    /** How many are not; the job then ends with BK_ECORRUPT. */
+    /** How many are not. The job then fails, and tells this result beside its error. */
     failed: number;
 }
 

@@ -139,6 +139,7 @@ class Job(Generic[T]):
             self._result = event["result"]
         else:
             self._error = from_code(event["error"]["code"], event["error"]["message"])
+            self._error.result = event.get("result")
         self._fail_or_end()
 
     def _give_up(self, error: BotkeepError) -> None:

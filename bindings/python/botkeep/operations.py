@@ -192,9 +192,12 @@ class BackupVerifyResultBackups(TypedDict):
     """What was read."""
 
     name: str
+    state: Literal["good", "damaged", "torn", "unreadable"]
     verified: bool
     depth: Literal["full", "sealed", "sample", "structure"]
     checked_bytes: int
+    damaged_from: int
+    damaged_to: int
     error: str
     status: Literal["complete", "partial"]
     format: str

@@ -19,7 +19,14 @@
 #include <backup/archive/pipeline.h>
 #include <backup/seal/sealed.h>
 
+static void note_place(const struct bk__archive_sink *sink, int64_t from, int64_t to) {
+    if (sink->damage != NULL) {
+        *sink->damage = (struct bk__damage){from, to};
+    }
+}
+
 static int damaged(const struct bk__pass *pass, int64_t at, const char *why) {
+    note_place(pass->sink, at, pass->total);
     return bk__fail(BK_ECORRUPT,
                     "Backup %s is damaged at byte %" PRId64 " of %" PRId64
                     ": %s. The database "
@@ -258,15 +265,17 @@ int bk__archive_read(struct bk__job *job, const char *path, const struct bk__for
 }
 
 static int changed(const struct bk__archive_facts *found,
-                   const struct bk__manifest *manifest, const char *name) {
+                   const struct bk__manifest *manifest,
+                   const struct bk__archive_sink *sink) {
     int64_t from = 0;
     int64_t to = found->bytes;
     bool placed = bk__places_differ(&found->places, &manifest->places, &from, &to);
+    note_place(sink, from, to);
     return bk__fail(BK_ECORRUPT,
                     "Backup %s is damaged %s bytes %" PRId64 " and %" PRId64
                     ": the SHA-256 of the file is not the one in its manifest. The "
                     "database was not touched. Use another backup, and look at the disk.",
-                    name, placed ? "between" : "somewhere between", from, to);
+                    sink->what, placed ? "between" : "somewhere between", from, to);
 }
 
 /* What is inside: the image, or changes to one, which the chain's reader looks into. */
@@ -276,13 +285,14 @@ static int64_t held_bytes(const struct bk__manifest *manifest) {
 }
 
 static int compare(const struct bk__archive_facts *found,
-                   const struct bk__manifest *manifest, const char *name) {
+                   const struct bk__manifest *manifest,
+                   const struct bk__archive_sink *sink) {
     const char *what = NULL;
     if (found->bytes != manifest->bytes ||
         (!found->shut && found->database_bytes != held_bytes(manifest))) {
         what = "it has another size than its manifest says";
     } else if (strcmp(found->archive_sha256, manifest->archive_sha256) != 0) {
-        return changed(found, manifest, name);
+        return changed(found, manifest, sink);
     } else if (!found->shut && manifest->payload_bytes == 0 &&
                strcmp(found->sha256, manifest->sha256) != 0) {
         what = "the SHA-256 of the database inside is not the one in its manifest";
@@ -290,10 +300,11 @@ static int compare(const struct bk__archive_facts *found,
     if (what == NULL) {
         return found->shut;
     }
+    note_place(sink, 0, found->bytes);
     return bk__fail(BK_ECORRUPT,
                     "Backup %s is damaged: of %" PRId64 " bytes, %s. The database "
                     "was not touched. Use another backup, and look at the disk.",
-                    name, found->bytes, what);
+                    sink->what, found->bytes, what);
 }
 
 int bk__archive_check(struct bk__job *job, const char *path,
@@ -304,5 +315,5 @@ int bk__archive_check(struct bk__job *job, const char *path,
     sink.ours = manifest->places.bytes > 0;
     sink.key_id = manifest->form.encrypted ? manifest->key_id : NULL;
     int rc = bk__archive_read(job, path, &manifest->form, &sink, &found);
-    return rc != 0 ? rc : compare(&found, manifest, sink.what);
+    return rc != 0 ? rc : compare(&found, manifest, &sink);
 }

@@ -59,6 +59,9 @@ struct bk__archive_sink {
     const char *key_id;
     bool may_be_shut;
 
+    struct bk__damage
+        *damage; /* gets the place that BK_ECORRUPT names; NULL: nobody asks */
+
     /* Each piece of the image is given to it, in order; nonzero, with its text set, stops. NULL:
        nobody listens. */
     int (*take)(void *context, const unsigned char *bytes, size_t size);

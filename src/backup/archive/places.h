@@ -14,6 +14,11 @@
 #define BK__PLACES_FIRST                                                                 \
     4096 /* bytes of a part while there are few; doubled when there are too many */
 
+/* Which bytes of an archive are damaged: from, up to and without to. to 0: not known. */
+struct bk__damage {
+    int64_t from, to;
+};
+
 /* All zero at the beginning: nothing is known. */
 struct bk__places {
     int64_t bytes;                  /* of the whole so far */

@@ -26,10 +26,12 @@ struct look {
     struct bk__job *job;
     const char *path;
     const struct bk__manifest *manifest;
+    struct bk__sample *sample;
     int fd;
 };
 
 static int damaged(const struct look *look, int64_t from, int64_t to, const char *why) {
+    look->sample->damage = (struct bk__damage){from, to};
     return bk__fail(BK_ECORRUPT,
                     "Backup %s is damaged between bytes %" PRId64 " and %" PRId64
                     ": %s. The database was not touched. Use another backup, and look at "
@@ -131,7 +133,8 @@ static void shuffle(size_t *order, size_t count) {
     }
 }
 
-static int check_parts(const struct look *look, struct bk__sample *sample) {
+static int check_parts(const struct look *look) {
+    struct bk__sample *sample = look->sample;
     size_t order[BK__PLACES_MOST] = {0};
     size_t count = bk__places_count(&look->manifest->places);
     int rc = 0;
@@ -150,14 +153,14 @@ static int check_parts(const struct look *look, struct bk__sample *sample) {
 
 int bk__sample_check(struct bk__job *job, const char *path,
                      const struct bk__manifest *manifest, struct bk__sample *sample) {
-    struct look look = {.job = job, .path = path, .manifest = manifest};
+    struct look look = {.job = job, .path = path, .manifest = manifest, .sample = sample};
     look.fd = bk__file_open_read(path);
     if (look.fd < 0) {
         return bk__fail_errno(look.fd, "cannot open", path, NULL);
     }
     int rc = check_structure(&look);
     if (rc == 0 && sample->parts) {
-        rc = check_parts(&look, sample);
+        rc = check_parts(&look);
     }
     bk__file_close(look.fd);
     return rc;

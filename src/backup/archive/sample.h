@@ -9,13 +9,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <backup/archive/places.h>
+
 struct bk__job;
 struct bk__manifest;
 
 struct bk__sample {
-    bool parts;         /* also parts, in a random order; else only the structure */
-    int64_t until_mono; /* no further part is begun after this time */
-    int64_t checked;    /* out: bytes of the parts that were read */
+    bool parts;               /* also parts, in a random order; else only the structure */
+    int64_t until_mono;       /* no further part is begun after this time */
+    int64_t checked;          /* out: bytes of the parts that were read */
+    struct bk__damage damage; /* out: the place that BK_ECORRUPT names */
 };
 
 /* 0, or BK_ECORRUPT with the place. */

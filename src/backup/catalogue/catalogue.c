@@ -54,6 +54,12 @@ char *bk__catalogue_archive(const char *dir, const struct bk__manifest *manifest
     return path;
 }
 
+/* Somebody may have put a pipe there, which would let us wait for ever. */
+static int load_sheet(const char *path, char **ret_text, size_t *ret_size) {
+    bool odd = bk__file_exists(path) && !bk__file_is_plain(path);
+    return odd ? -EINVAL : bk__file_load(path, BK__MANIFEST_LIMIT, ret_text, ret_size);
+}
+
 int bk__catalogue_read(const char *dir, const char *name, struct bk__manifest *ret,
                        char *why, size_t why_room) {
     char *text = NULL;
@@ -62,11 +68,12 @@ int bk__catalogue_read(const char *dir, const char *name, struct bk__manifest *r
     if (path == NULL) {
         return BK_ENOMEM;
     }
-    int rc = bk__file_load(path, BK__MANIFEST_LIMIT, &text, &size);
+    int rc = load_sheet(path, &text, &size);
     if (rc == -ENOMEM) {
         rc = bk__fail_memory();
     } else if (rc != 0) {
-        snprintf(why, why_room, "its manifest cannot be read: %s", strerror(-rc));
+        snprintf(why, why_room, "its manifest cannot be read: %s",
+                 rc == -EINVAL ? "it is not a file" : strerror(-rc));
         rc = 1;
     } else if (strlen(text) != size) {
         snprintf(why, why_room, "its manifest holds a NUL");
@@ -115,6 +122,13 @@ int bk__catalogue_leftover(struct bk__catalogue *to, const char *name) {
     return rc;
 }
 
+#define NO_FILE (-2) /* a size: something else than a file is there */
+
+static int64_t archive_size(const char *path) {
+    int64_t size = bk__file_size_of(path);
+    return size >= 0 && !bk__file_is_plain(path) ? NO_FILE : size < 0 ? -1 : size;
+}
+
 /* Takes the manifest: into the list when its archive (or folder) is there, else away. */
 static int add_item(struct bk__catalogue *to, struct bk__manifest *manifest,
                     int64_t size) {
@@ -129,6 +143,8 @@ static int add_item(struct bk__catalogue *to, struct bk__manifest *manifest,
             to->items[to->count++] = *manifest;
             return 0;
         }
+    } else if (size == NO_FILE) {
+        rc = bk__catalogue_broken(to, manifest->name, "it is not a file");
     } else if (size >= 0) {
         snprintf(why, sizeof why,
                  "it has %" PRId64 " bytes, but its manifest says %" PRId64, size,
@@ -149,13 +165,14 @@ static int measure_parts(const char *dir, const struct bk__manifest *set,
             continue;
         }
         char *path = bk__catalogue_archive(dir, part);
-        int64_t bytes = path == NULL ? -1 : bk__file_size_of(path);
+        int64_t bytes = path == NULL ? -1 : archive_size(path);
         int rc = path == NULL ? BK_ENOMEM : 0;
         free(path);
         if (rc == 0 && bytes != part->bytes) {
             snprintf(why, why_room,
-                     bytes < 0 ? "its %s is missing"
-                               : "its %s has another size than the manifest says",
+                     bytes == NO_FILE ? "its %s is not a file"
+                     : bytes < 0      ? "its %s is missing"
+                                      : "its %s has another size than the manifest says",
                      part->name);
             rc = 1;
         }
@@ -171,8 +188,7 @@ static int measure_parts(const char *dir, const struct bk__manifest *set,
 static bool is_foreign(const char *dir, const char *name) {
     char *text = NULL;
     char *path = bk__catalogue_sheet(dir, name);
-    int rc =
-        path == NULL ? -ENOMEM : bk__file_load(path, BK__MANIFEST_LIMIT, &text, NULL);
+    int rc = path == NULL ? -ENOMEM : load_sheet(path, &text, NULL);
     struct json_object *object = rc == 0 ? bk__json_parse(text, NULL) : NULL;
     bool foreign = rc == -ENOENT || rc == -ENOTDIR ||
                    (object != NULL && bk__json_member(object, "format") == NULL);
@@ -225,13 +241,13 @@ static int add_file(struct bk__catalogue *to, const char *dir, const char *file)
     if (rc != 0) {
         return rc;
     }
-    int64_t bytes = bk__file_size_of(archive);
+    int64_t bytes = archive_size(archive);
     free(archive);
     rc = bk__catalogue_read(dir, name, &manifest, why, sizeof why);
     if (rc == 0) {
         return add_item(to, &manifest, bytes);
     }
-    return rc == 1 ? (bytes >= 0 ? bk__catalogue_broken(to, name, why) : 0) : rc;
+    return rc == 1 ? (bytes != -1 ? bk__catalogue_broken(to, name, why) : 0) : rc;
 }
 
 static int by_age(const void *left, const void *right) {

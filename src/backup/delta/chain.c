@@ -352,9 +352,9 @@ static int check_delta(struct bk__job *job, const char *dir,
 }
 
 int bk__chain_check(struct bk__job *job, const char *dir,
-                    const struct bk__manifest *manifest) {
+                    const struct bk__manifest *manifest, struct bk__damage *ret_damage) {
     const struct bk__archive_sink sink = {
-        .phase = "verify", .out_fd = -1, .may_be_shut = true};
+        .phase = "verify", .out_fd = -1, .may_be_shut = true, .damage = ret_damage};
     int rc = read_archive(job, dir, manifest, sink);
     return rc == 0 && bk__chain_is_delta(manifest) ? check_delta(job, dir, manifest) : rc;
 }

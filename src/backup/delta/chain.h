@@ -34,6 +34,6 @@ int bk__chain_fill(struct bk__job *job, const char *dir,
 /* The same into nowhere: a backup of changes is put together in state.dir and thrown away again.
    1: all is well as far as it can be read, but it stayed shut. */
 int bk__chain_check(struct bk__job *job, const char *dir,
-                    const struct bk__manifest *manifest);
+                    const struct bk__manifest *manifest, struct bk__damage *ret_damage);
 
 #endif

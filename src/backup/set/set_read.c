@@ -110,43 +110,53 @@ int bk__set_read(struct bk__job *job, const char *dir,
 
 /* ---- checking all ----------------------------------------------------------------------- */
 
-/* What was found of a part is noted in it. BK_ECORRUPT is not the end: the others are read too. */
-static int note(struct bk__manifest *part, int rc, int64_t now, struct bk__buf *why) {
-    if (rc < 0 && rc != BK_ECORRUPT) {
+/* What the parts of a folder were found to be. */
+struct checking {
+    int64_t now;
+    int rc;    /* BK_ECORRUPT once one is damaged, else what one could not be read for */
+    bool shut; /* one of them is */
+    struct bk__buf why; /* of those that failed */
+};
+
+/* What was found of a part is noted in it, and is not the end: the others are read too. What could
+   not be read may be good: it stays as it was. */
+static int note(struct checking *all, struct bk__manifest *part, int rc) {
+    if (rc == BK_ECANCELLED || rc == BK_ENOMEM) {
         return rc;
     }
-    free(part->error);
-    part->error = NULL;
-    part->verified = rc >= 0;
-    part->verified_ms = rc == 0 ? now : part->verified_ms;
     if (rc < 0) {
-        bk__buf_printf(why, "%s%s", why->size > 0 ? " " : "", bk__error_text());
-        part->error = strdup(bk__error_text());
-        return part->error == NULL ? bk__fail_memory() : 0;
+        all->rc = all->rc == 0 || rc == BK_ECORRUPT ? rc : all->rc;
+        bk__buf_printf(&all->why, "%s%s", all->why.size > 0 ? " " : "", bk__error_text());
     }
-    return 0;
+    if (rc < 0 && rc != BK_ECORRUPT) {
+        return 0;
+    }
+    free(part->error);
+    part->error = rc < 0 ? strdup(bk__error_text()) : NULL;
+    part->verified = rc >= 0;
+    part->verified_ms = rc == 0 ? all->now : part->verified_ms;
+    all->shut = all->shut || rc == 1;
+    return rc < 0 && part->error == NULL ? bk__fail_memory() : 0;
 }
 
 static int check_parts(struct bk__job *job, const char *dir, struct bk__manifest *set,
-                       struct bk__buf *why) {
-    const struct bk__archive_sink sink = {
-        .phase = "verify", .out_fd = -1, .may_be_shut = true};
-    bool shut = false;
+                       struct bk__damage *ret_damage, struct checking *all) {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < set->part_count; i++) {
         struct bk__manifest *part = &set->parts[i];
+        const struct bk__archive_sink sink = {
+            .phase = "verify", .out_fd = -1, .may_be_shut = true, .damage = ret_damage};
         if (part->name[0] != '\0') {
-            int read = read_file(job, dir, part, sink);
-            shut = shut || read == 1;
-            rc = note(part, read, bk__job_wall(job), why);
+            rc = note(all, part, read_file(job, dir, part, sink));
         }
     }
-    return rc == 0 ? shut : rc;
+    return rc;
 }
 
-static int check_tar(struct bk__job *job, const char *dir,
-                     const struct bk__manifest *set) {
-    const struct bk__set_tar_out nowhere = {.phase = "verify", .fd = -1};
+static int check_tar(struct bk__job *job, const char *dir, const struct bk__manifest *set,
+                     struct bk__damage *ret_damage) {
+    const struct bk__set_tar_out nowhere = {
+        .phase = "verify", .fd = -1, .damage = ret_damage};
     char *path = bk__catalogue_archive(dir, set);
     int rc = path == NULL ? BK_ENOMEM : bk__set_tar_read(job, path, set, &nowhere);
     bool shut = false;
@@ -157,18 +167,18 @@ static int check_tar(struct bk__job *job, const char *dir,
     return rc == 0 ? shut : rc;
 }
 
-int bk__set_check(struct bk__job *job, const char *dir, struct bk__manifest *set) {
+int bk__set_check(struct bk__job *job, const char *dir, struct bk__manifest *set,
+                  struct bk__damage *ret_damage) {
     if (!bk__form_is_folder(&set->form)) {
-        return check_tar(job, dir, set);
+        return check_tar(job, dir, set, ret_damage);
     }
-    struct bk__buf found = {0};
-    int rc = check_parts(job, dir, set, &found);
-    if (rc < 0 || found.size == 0) {
-        bk__buf_free(&found);
-        return rc;
+    struct checking all = {.now = bk__job_wall(job)};
+    int rc = check_parts(job, dir, set, ret_damage, &all);
+    if (rc == 0 && all.rc < 0) {
+        char *why = bk__buf_take(&all.why);
+        rc = why == NULL ? bk__fail_memory() : bk__fail(all.rc, "%s", why);
+        free(why);
     }
-    char *why = bk__buf_take(&found);
-    rc = why == NULL ? bk__fail_memory() : bk__fail(BK_ECORRUPT, "%s", why);
-    free(why);
-    return rc;
+    bk__buf_free(&all.why);
+    return rc == 0 ? all.shut : rc;
 }

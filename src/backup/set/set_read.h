@@ -6,6 +6,7 @@
 #define BK_BACKUP_SET_SET_READ_H
 
 struct bk__archive_sink;
+struct bk__damage;
 struct bk__job;
 struct bk__manifest;
 
@@ -16,7 +17,9 @@ int bk__set_read(struct bk__job *job, const char *dir,
                  const struct bk__archive_sink *sink);
 
 /* Every part of a set, to the end; each part's verified and error become what was found. 1: all is
-   well, but something stayed shut. BK_ECORRUPT names each part that is damaged, and the place. */
-int bk__set_check(struct bk__job *job, const char *dir, struct bk__manifest *set);
+   well, but something stayed shut. BK_ECORRUPT names each part that is damaged, and the place. What
+   the system cannot read ends it only after the others were read. */
+int bk__set_check(struct bk__job *job, const char *dir, struct bk__manifest *set,
+                  struct bk__damage *ret_damage);
 
 #endif

@@ -264,8 +264,11 @@ int bk__set_tar_read(struct bk__job *job, const char *path,
                      const struct bk__manifest *set, const struct bk__set_tar_out *out) {
     struct reading r = {.set = set, .out = out};
     const struct bk__tar_sink parts = {&r, on_begin, on_data, on_end};
-    const struct bk__archive_sink sink = {
-        .phase = out->phase, .out_fd = -1, .take = on_piece, .context = &r};
+    const struct bk__archive_sink sink = {.phase = out->phase,
+                                          .out_fd = -1,
+                                          .take = on_piece,
+                                          .context = &r,
+                                          .damage = out->damage};
     bk__name_stem(set->name, r.stem);
     bk__tar_begin(&r.tar, &parts);
     int rc = bk__archive_check(job, path, set, sink);

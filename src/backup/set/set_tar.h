@@ -5,6 +5,7 @@
 #ifndef BK_BACKUP_SET_SET_TAR_H
 #define BK_BACKUP_SET_SET_TAR_H
 
+struct bk__damage;
 struct bk__folder;
 struct bk__job;
 struct bk__manifest;
@@ -21,6 +22,7 @@ struct bk__set_tar_out {
     const struct bk__manifest *part; /* one of the set's */
     int fd;                          /* gets the part's archive */
     const char *path;                /* for error texts */
+    struct bk__damage *damage;       /* as of struct bk__archive_sink */
 };
 
 /* Reads such a file to its end: every byte and every part must be as the manifest says. */

@@ -164,6 +164,25 @@ static void test_guest_relay__arguments_and_results_of_a_megabyte_pass(void **st
     close_keeper(keeper);
 }
 
+/* What a failed operation still tells comes through the helper, too. */
+static void test_guest_relay__a_failure_brings_its_result(void **state) {
+    (void)state;
+    use_real_helper();
+
+    bk_keeper *keeper = open_keeper();
+    char *done = run_with(keeper, GREETING
+                          "read request\nprintf '{\"event\":\"done\",\"ok\":false,"
+                          "\"result\":{\"failed\":1},\"error\":{\"code\":"
+                          "\"BK_ECORRUPT\",\"message\":\"torn\"}}\\n'\n");
+
+    assert_non_null(done);
+    assert_says(done, "error.code", "BK_ECORRUPT");
+    assert_true(bk_pick_number(done, "result.failed", 0) == 1);
+    bk_free(done);
+    use_real_helper();
+    close_keeper(keeper);
+}
+
 static void test_guest_relay__a_killed_helper_is_an_error(void **state) {
     (void)state;
     assert_fails(GREETING "read request\nkill -9 $$\n", "BK_EIO", "signal 9");
@@ -303,6 +322,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         test_in_dir(test_guest_relay__a_real_helper_does_the_work),
         test_in_dir(test_guest_relay__arguments_and_results_of_a_megabyte_pass),
+        test_in_dir(test_guest_relay__a_failure_brings_its_result),
         test_in_dir(test_guest_relay__a_killed_helper_is_an_error),
         test_in_dir(test_guest_relay__a_helper_that_just_ends_is_an_error),
         test_in_dir(test_guest_relay__a_helper_that_talks_nonsense_is_an_error),

@@ -12,6 +12,7 @@
 #include <libdeflate.h>
 #include <zlib.h>
 
+#include <base/bytes.h>
 #include <backup/archive/isal.h>
 #include <backup/archive/pipeline.h>
 
@@ -49,17 +50,6 @@ void bk__gzip_free(struct bk__gzip *gzip) {
     }
 }
 
-static void put_u32(unsigned char *to, uint32_t value) {
-    for (int i = 0; i < 4; i++) {
-        to[i] = (unsigned char)(value >> (8 * i));
-    }
-}
-
-static uint32_t get_u32(const unsigned char *from) {
-    return (uint32_t)from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 |
-           (uint32_t)from[3] << 24;
-}
-
 /* Magic, deflate, FEXTRA; no time; fastest; Unix; 8 bytes of extra: "BK", 4, the size. */
 static const unsigned char head_start[16] = {0x1f, 0x8b, 8, 4, 0,   0,   0, 0,
                                              4,    3,    8, 0, 'B', 'K', 4, 0};
@@ -82,9 +72,9 @@ size_t bk__gzip_deflate(struct bk__gzip *gzip, const unsigned char *in, size_t i
     }
     size_t size = BK__GZIP_HEAD + body + TAIL;
     memcpy(out, head_start, sizeof head_start);
-    put_u32(out + 16, (uint32_t)size);
-    put_u32(out + BK__GZIP_HEAD + body, libdeflate_crc32(0, in, in_size));
-    put_u32(out + BK__GZIP_HEAD + body + 4, (uint32_t)in_size);
+    bk__put_le(out + 16, 4, (uint32_t)size);
+    bk__put_le(out + BK__GZIP_HEAD + body, 4, libdeflate_crc32(0, in, in_size));
+    bk__put_le(out + BK__GZIP_HEAD + body + 4, 4, (uint32_t)in_size);
     return size;
 }
 
@@ -93,7 +83,7 @@ size_t bk__gzip_member_size(const unsigned char head[BK__GZIP_HEAD]) {
     if (memcmp(head, head_start, 4) != 0 || memcmp(head + 10, head_start + 10, 6) != 0) {
         return 0;
     }
-    size_t size = get_u32(head + 16);
+    size_t size = bk__get_le(head + 16, 4);
     return size > BK__GZIP_HEAD + TAIL && size <= BK__CODEC_ROOM ? size : 0;
 }
 
@@ -104,7 +94,7 @@ enum bk__codec_why bk__gzip_inflate(struct bk__gzip *gzip, const unsigned char *
         return BK__CODEC_FRAME;
     }
     const unsigned char *tail = in + in_size - TAIL;
-    size_t want = get_u32(tail + 4);
+    size_t want = bk__get_le(tail + 4, 4);
     if (want > BK__CODEC_BLOCK) {
         return BK__CODEC_FRAME;
     }
@@ -116,7 +106,7 @@ enum bk__codec_why bk__gzip_inflate(struct bk__gzip *gzip, const unsigned char *
     if (result != LIBDEFLATE_SUCCESS || used != body || got != want) {
         return BK__CODEC_DATA;
     }
-    if (libdeflate_crc32(0, out, got) != get_u32(tail)) {
+    if (libdeflate_crc32(0, out, got) != bk__get_le(tail, 4)) {
         return BK__CODEC_SUM;
     }
     *ret_size = got;

@@ -12,6 +12,7 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include <base/bytes.h>
 #include <backup/archive/pipeline.h>
 
 /* Level 1 with larger steps over what does not repeat, and literals packed all the same: a sixth less
@@ -31,17 +32,6 @@ struct zstd {
     ZSTD_CCtx *packer;
     ZSTD_DCtx *unpacker;
 };
-
-static void put_u32(unsigned char *to, uint32_t value) {
-    for (int i = 0; i < 4; i++) {
-        to[i] = (unsigned char)(value >> (8 * i));
-    }
-}
-
-static uint32_t get_u32(const unsigned char *from) {
-    return (uint32_t)from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 |
-           (uint32_t)from[3] << 24;
-}
 
 static void row_end(void *state) {
     struct zstd *zstd = state;
@@ -85,7 +75,7 @@ static enum bk__codec_why row_pack(void *state, struct bk__block *block) {
         return memory ? BK__CODEC_MEMORY : BK__CODEC_ROOMLESS;
     }
     memcpy(block->out, head_start, sizeof head_start);
-    put_u32(block->out + sizeof head_start, (uint32_t)size);
+    bk__put_le(block->out + sizeof head_start, 4, (uint32_t)size);
     block->out_size = BK__ZSTD_HEAD + size;
     return BK__CODEC_FINE;
 }
@@ -94,7 +84,7 @@ size_t bk__zstd_block_size(const unsigned char head[BK__ZSTD_HEAD]) {
     if (memcmp(head, head_start, sizeof head_start) != 0) {
         return 0;
     }
-    size_t size = get_u32(head + sizeof head_start);
+    size_t size = bk__get_le(head + sizeof head_start, 4);
     return size > 0 && size <= BK__CODEC_ROOM - BK__ZSTD_HEAD ? BK__ZSTD_HEAD + size : 0;
 }
 
@@ -122,7 +112,7 @@ static enum bk__codec_why row_unpack(void *state, struct bk__block *block) {
     /* One frame alone: a second one, or one that only skips, has no business here. */
     unsigned long long want = ZSTD_getFrameContentSize(frame, size);
     if (want > BK__CODEC_BLOCK || ZSTD_findFrameCompressedSize(frame, size) != size ||
-        get_u32(frame) != ZSTD_MAGICNUMBER) {
+        bk__get_le(frame, 4) != ZSTD_MAGICNUMBER) {
         return BK__CODEC_FRAME;
     }
     size_t got =

@@ -8,24 +8,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <base/bytes.h>
 static const unsigned char magic[8] = {'B', 'K', 'D', 'E', 'L', 'T', 'A', '1'};
 #define PAGES_MOST (INT64_C(1) << 40)
 
 enum step { HEADER, RUN, PAGES, SUM, ENDED };
 
-static void put_number(unsigned char *to, int64_t value, int bytes) {
-    for (int i = 0; i < bytes; i++) {
-        to[i] = (unsigned char)((uint64_t)value >> (8 * i));
-    }
-}
-
 /* What does not fit into 63 bits comes out negative, which is out of every range. */
-static int64_t get_number(const unsigned char *from, int bytes) {
-    uint64_t value = 0;
-    for (int i = bytes; i-- > 0;) {
-        value = value << 8 | from[i];
-    }
-    return (int64_t)value;
+static int64_t get_number(const unsigned char *from, size_t bytes) {
+    return (int64_t)bk__get_le(from, bytes);
 }
 
 static unsigned digit(char hex) {
@@ -47,17 +38,17 @@ static void get_sum(const unsigned char *from, char ret[BK__SHA256_HEX]) {
 void bk__delta_header(const struct bk__delta *delta,
                       unsigned char out[BK__DELTA_HEADER]) {
     memcpy(out, magic, sizeof magic);
-    put_number(out + 8, delta->page_size, 4);
-    put_number(out + 12, 0, 4);
-    put_number(out + 16, delta->pages, 8);
-    put_number(out + 24, delta->parent_pages, 8);
+    bk__put_le(out + 8, 4, (uint64_t)delta->page_size);
+    bk__put_le(out + 12, 4, 0);
+    bk__put_le(out + 16, 8, (uint64_t)delta->pages);
+    bk__put_le(out + 24, 8, (uint64_t)delta->parent_pages);
     put_sum(out + 32, delta->parent_sha256);
 }
 
 void bk__delta_run(int64_t first, int64_t count, unsigned char out[BK__DELTA_RUN]) {
-    put_number(out, first, 8);
-    put_number(out + 8, count, 4);
-    put_number(out + 12, 0, 4);
+    bk__put_le(out, 8, (uint64_t)first);
+    bk__put_le(out + 8, 4, (uint64_t)count);
+    bk__put_le(out + 12, 4, 0);
 }
 
 void bk__delta_end(const struct bk__delta *delta, unsigned char out[BK__DELTA_END]) {

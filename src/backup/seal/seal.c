@@ -9,6 +9,7 @@
 
 #include <sodium.h>
 
+#include <base/bytes.h>
 #include <core/error.h>
 
 #define TAG crypto_aead_chacha20poly1305_ietf_ABYTES
@@ -144,9 +145,7 @@ static void bind(struct bound *to, unsigned char nonce[NONCE],
     memcpy(to->header, seal->header, sizeof to->header);
     to->last = last ? 1 : 0;
     memset(nonce, 0, NONCE);
-    for (size_t i = 0; i < 8; i++) {
-        nonce[i] = (unsigned char)(index >> (8 * i));
-    }
+    bk__put_le(nonce, 8, index);
 }
 
 size_t bk__seal_close_frame(const struct bk__seal *seal, uint64_t index,
@@ -159,17 +158,12 @@ size_t bk__seal_close_frame(const struct bk__seal *seal, uint64_t index,
                                               (const unsigned char *)&bound, sizeof bound,
                                               NULL, nonce, seal->key);
     size_t length = size + TAG;
-    for (size_t i = 0; i < BK__SEAL_BEFORE; i++) {
-        frame[i] = (unsigned char)(length >> (8 * i));
-    }
+    bk__put_le(frame, BK__SEAL_BEFORE, length);
     return BK__SEAL_BEFORE + length;
 }
 
 size_t bk__seal_frame_size(const unsigned char head[BK__SEAL_BEFORE]) {
-    size_t length = 0;
-    for (size_t i = 0; i < BK__SEAL_BEFORE; i++) {
-        length |= (size_t)head[i] << (8 * i);
-    }
+    size_t length = bk__get_le(head, BK__SEAL_BEFORE);
     bool possible = length >= TAG && length <= BK__SEAL_LIMIT + TAG;
     return possible ? BK__SEAL_BEFORE + length : 0;
 }

@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#include <base/bytes.h>
+
 /* ---- lengths and strings -------------------------------------------------------------- */
 
 enum { SIX_BITS, FOURTEEN_BITS, WIDE, ENCODED }; /* the top two bits */
@@ -14,18 +16,14 @@ enum { TEXT_INT8 = 0, TEXT_INT16 = 1, TEXT_INT32 = 2, TEXT_PACKED = 3 }; /* enco
 
 static int take_wide(struct bk__rdb *rdb, unsigned first, uint64_t *ret) {
     unsigned char bytes[8];
-    uint64_t value = 0;
-    int count = first == WIDE_32 ? 4 : 8;
+    size_t count = first == WIDE_32 ? 4 : 8;
     int rc;
 
     if (first != WIDE_32 && first != WIDE_64) {
         return bk__rdb_wrong(rdb, "an impossible length");
     }
-    rc = bk__rdb_take(rdb, bytes, (uint64_t)count);
-    for (int i = 0; rc == 0 && i < count; i++) {
-        value = value << 8 | bytes[i];
-    }
-    *ret = value;
+    rc = bk__rdb_take(rdb, bytes, count);
+    *ret = rc == 0 ? bk__get_be(bytes, count) : 0;
     return rc;
 }
 

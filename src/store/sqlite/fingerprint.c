@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include <base/bytes.h>
 #include <base/text.h>
 #include <core/error.h>
 
@@ -110,10 +111,6 @@ static bool look(struct bk__sqlite *sqlite, struct look *ret) {
     return !ret->has_log || stat_log(sqlite->link.path, &ret->log);
 }
 
-static unsigned big_endian(const unsigned char *at) {
-    return (unsigned)at[0] << 24 | (unsigned)at[1] << 16 | (unsigned)at[2] << 8 | at[3];
-}
-
 static int print_file(char *to, size_t room, const struct stat *st) {
     return snprintf(to, room,
                     "%" PRIxMAX ".%" PRIxMAX ".%" PRIxMAX ".%" PRIxMAX ".%lx.%" PRIxMAX
@@ -130,8 +127,9 @@ static void print(const struct look *l, char ret[BK__FINGERPRINT_SIZE]) {
     int at = snprintf(ret, room, "1 ");
 
     at += print_file(ret + at, room - (size_t)at, &l->file);
-    at += snprintf(ret + at, room - (size_t)at, " %x.%x.%x", big_endian(l->header + 24),
-                   big_endian(l->header + 28), big_endian(l->header + 40));
+    at += snprintf(ret + at, room - (size_t)at, " %" PRIx64 ".%" PRIx64 ".%" PRIx64,
+                   bk__get_be(l->header + 24, 4), bk__get_be(l->header + 28, 4),
+                   bk__get_be(l->header + 40, 4));
     if (l->has_log) {
         const struct index_header *i = &l->index;
         at += snprintf(ret + at, room - (size_t)at, " %x.%x.%x.%x.%x.%x ", i->salt[0],

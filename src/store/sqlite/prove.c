@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <base/bytes.h>
 #include <base/json.h>
 #include <base/text.h>
 #include <core/error.h>
@@ -37,15 +38,6 @@ static int damaged(const char *path, const char *why) {
                     why);
 }
 
-static int64_t big_endian(const unsigned char *at, int bytes) {
-    int64_t value = 0;
-
-    while (bytes-- > 0) {
-        value = value << 8 | *at++;
-    }
-    return value;
-}
-
 static bool is_page_size(int64_t size) {
     return size >= 512 && size <= 65536 && (size & (size - 1)) == 0;
 }
@@ -59,7 +51,7 @@ static int check_header(struct proof *p, const char *path, const unsigned char *
                  (long long)p->bytes);
         return damaged(path, why);
     }
-    p->page_size = big_endian(header + 16, 2);
+    p->page_size = (int64_t)bk__get_be(header + 16, 2);
     if (p->page_size == 1) {
         p->page_size = 65536;
     }
@@ -67,7 +59,9 @@ static int check_header(struct proof *p, const char *path, const unsigned char *
         return damaged(path, "its header names an impossible page size");
     }
     /* The count is in force when its stamp (at 92) is the change counter (at 24). */
-    p->pages = memcmp(header + 24, header + 92, 4) == 0 ? big_endian(header + 28, 4) : 0;
+    p->pages = memcmp(header + 24, header + 92, 4) == 0
+                   ? (int64_t)bk__get_be(header + 28, 4)
+                   : 0;
     if (p->pages == 0) {
         p->pages = p->bytes / p->page_size;
     }

@@ -150,6 +150,12 @@ int bk__file_rename_new(const char *from, const char *to) {
     return unlink(from) == 0 ? 0 : -errno;
 }
 
+int bk__file_exchange(const char *one, const char *other) {
+    int rc = renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE);
+
+    return rc == 0 ? 0 : errno == ENOSYS ? -EINVAL : -errno;
+}
+
 int bk__file_remove(const char *path) {
     return unlink(path) == 0 || errno == ENOENT ? 0 : -errno;
 }

@@ -24,6 +24,8 @@ void bk__file_sync_begin(int fd, int64_t at,
 int64_t bk__file_size(int fd);
 int bk__file_rename(const char *from, const char *to);
 int bk__file_rename_new(const char *from, const char *to); /* never over one: -EEXIST */
+int bk__file_exchange(const char *one,
+                      const char *other);   /* at once; -EINVAL: it cannot */
 int bk__file_remove(const char *path);      /* 0 also when there was none */
 bool bk__file_exists(const char *path);     /* by stat(), never opens */
 int64_t bk__file_size_of(const char *path); /* by stat(), never opens */

@@ -32,10 +32,11 @@ static const char *const sides[] = {"-wal", "-journal"};
 struct change {
     struct bk__job *job;
     int64_t wait_ms;
-    char *path;  /* of the database, symbolic links followed */
-    char *fresh; /* the image's copy beside it */
-    char *kept;  /* where the old files go; NULL: there are none */
-    bool exists; /* the database file does */
+    char *path;    /* of the database, symbolic links followed */
+    char *fresh;   /* the image's copy beside it */
+    char *kept;    /* where the old files go; NULL: there are none */
+    bool exists;   /* the database file does */
+    bool unlinked; /* it has no second name: the file system knows no hard links */
     struct stat old;
     struct bk__link link; /* holds the exclusive lock */
 };
@@ -308,15 +309,36 @@ static int choose_kept(struct change *c) {
 }
 
 /* The database keeps its live name until the new one takes it: there is always a file there. */
-static int link_aside(const struct change *c) {
+static int link_aside(struct change *c) {
     if (!c->exists || link(c->path, c->kept) == 0 || errno == EEXIST) {
         return 0;
     }
-    /* A file system without hard links: then there is a moment without a database. */
-    if (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS) {
-        return bk__file_rename(c->path, c->kept);
+    c->unlinked = errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS;
+    return c->unlinked ? 0 : -errno;
+}
+
+/*
+ * A file system without hard links: the new one takes the name of what is kept, then both change
+ * names at once. Killed between, the live name has the old one, and what seems kept is a copy of the
+ * new one. A file system that cannot do that either has a moment without a database; what was
+ * there is kept, and restoring again puts the new one in its place.
+ */
+static int trade_places(const struct change *c) {
+    int error = bk__file_rename(c->fresh, c->kept);
+
+    if (error != 0) {
+        return error;
     }
-    return -errno;
+    error = bk__file_exchange(c->kept, c->path);
+    if (error == 0) {
+        return 0;
+    }
+    int back = bk__file_rename(c->kept, c->fresh);
+    if (error != -EINVAL || back != 0) {
+        return error;
+    }
+    error = bk__file_rename(c->path, c->kept);
+    return error == 0 ? bk__file_rename(c->fresh, c->path) : error;
 }
 
 static int move_side(const struct change *c, const char *side) {
@@ -332,7 +354,7 @@ static int move_side(const struct change *c, const char *side) {
     return error;
 }
 
-static int move_aside(const struct change *c) {
+static int move_aside(struct change *c) {
     char *shm = beside(c->path, "-shm");
     int error = shm == NULL ? -ENOMEM : link_aside(c);
     size_t i;
@@ -358,7 +380,7 @@ static int swap(struct change *c) {
         error = move_aside(c);
     }
     if (error == 0) {
-        error = bk__file_rename(c->fresh, c->path);
+        error = c->unlinked ? trade_places(c) : bk__file_rename(c->fresh, c->path);
     }
     if (error == 0) {
         error = bk__file_sync_parent(c->path);

@@ -52,8 +52,26 @@ int rename(const char *from, const char *to) {
     return strikes() ? -1 : NEXT(int (*)(const char *, const char *), "rename")(from, to);
 }
 
+/* File systems without hard links, and without exchanging names. */
+static bool no_links, no_exchange;
+
 int link(const char *from, const char *to) {
+    if (no_links) {
+        errno = EPERM;
+        return -1;
+    }
     return strikes() ? -1 : NEXT(int (*)(const char *, const char *), "link")(from, to);
+}
+
+int renameat2(int from_dir, const char *from, int to_dir, const char *to,
+              unsigned flags) {
+    if (no_exchange && flags == RENAME_EXCHANGE) {
+        errno = EINVAL;
+        return -1;
+    }
+    return strikes() ? -1
+                     : NEXT(int (*)(int, const char *, int, const char *, unsigned),
+                            "renameat2")(from_dir, from, to_dir, to, flags);
 }
 
 int unlink(const char *path) {
@@ -312,13 +330,15 @@ static void test_store_replace__cancel_changes_nothing(void **state) {
 /* Runs replace() in a child with calls counted. The child's status as waitpid() gives it. */
 static int replace_in_child(int calls, int error) {
     char counts[16], number[16];
+    const char *links = no_exchange ? "neither" : no_links ? "exchange" : "links";
     int status;
     pid_t child = fork();
 
     snprintf(counts, sizeof(counts), "%d", calls);
     snprintf(number, sizeof(number), "%d", error);
     if (child == 0) {
-        execl("/proc/self/exe", "child", live, image, counts, number, (char *)NULL);
+        execl("/proc/self/exe", "child", live, image, counts, number, links,
+              (char *)NULL);
         _exit(98);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -332,6 +352,8 @@ static void replace_as_child(char **argv) {
     snprintf(image, sizeof(image), "%s", argv[2]);
     job = storejob_new();
     fail_with = atoi(argv[4]);
+    no_links = strcmp(argv[5], "links") != 0;
+    no_exchange = strcmp(argv[5], "neither") == 0;
     calls_left = atoi(argv[3]);
     code = replace();
     exit(code < 0 ? -code : 0);
@@ -365,6 +387,14 @@ static bool is_old_or_new(int64_t rows) {
     return true;
 }
 
+static void start_over(void **state) {
+    sandbox_teardown(state);
+    sandbox_setup(state);
+    snprintf(live, sizeof(live), "%s", sandbox_path("bot.db"));
+    snprintf(image, sizeof(image), "%s", sandbox_path("image.db"));
+    storefile_make(image, NEW);
+}
+
 static void test_store_replace__killed_anywhere_is_old_or_new(void **state) {
     int kills = 0;
     int olds = 0;
@@ -375,11 +405,7 @@ static void test_store_replace__killed_anywhere_is_old_or_new(void **state) {
         int64_t rows;
         int status;
 
-        sandbox_teardown(state);
-        sandbox_setup(state);
-        snprintf(live, sizeof(live), "%s", sandbox_path("bot.db"));
-        snprintf(image, sizeof(image), "%s", sandbox_path("image.db"));
-        storefile_make(image, NEW);
+        start_over(state);
         rows = make_killed("WAL");
         status = replace_in_child(at, 0);
         done = WIFEXITED(status);
@@ -402,11 +428,7 @@ static void test_store_replace__killed_on_garbage_the_second_call_keeps_the_set_
     for (int at = 0; !done; at++) {
         char last[1100] = "";
 
-        sandbox_teardown(state);
-        sandbox_setup(state);
-        snprintf(live, sizeof(live), "%s", sandbox_path("bot.db"));
-        snprintf(image, sizeof(image), "%s", sandbox_path("image.db"));
-        storefile_make(image, NEW);
+        start_over(state);
         make_killed("WAL");
         make_garbage();
         done = WIFEXITED(replace_in_child(at, 0));
@@ -421,30 +443,82 @@ static void test_store_replace__killed_on_garbage_the_second_call_keeps_the_set_
     }
 }
 
+/* A file system without hard links (FAT, some shares): names are exchanged, so that there is never a
+   moment without a database. */
+static void test_store_replace__killed_anywhere_without_hard_links(void **state) {
+    int news = 0;
+    bool done = false;
+    (void)state;
+
+    no_links = true;
+    for (int at = 0; !done; at++) {
+        char last[1100] = "";
+        start_over(state);
+        int64_t rows = make_killed("WAL");
+        done = WIFEXITED(replace_in_child(at, 0));
+        assert_true(storefile_exists(live, ""));
+        news += !is_old_or_new(rows);
+        assert_int_equal(replace(), 0);
+        assert_new();
+        assert_true(count_kept(last, sizeof(last)) >= 1);
+        assert_false(storefile_exists(live, ".botkeep-new"));
+        assert_true(at < 100);
+    }
+    no_links = false;
+    assert_true(news >= 2);
+}
+
+/* Nothing of that: whatever moment it is killed in, the old or the new one is there, perhaps under the
+   name of what is kept, and doing it again ends it. */
+static void
+test_store_replace__killed_anywhere_where_names_cannot_be_exchanged(void **state) {
+    int gaps = 0;
+    bool done = false;
+    (void)state;
+
+    no_links = no_exchange = true;
+    for (int at = 0; !done; at++) {
+        char last[1100] = "";
+        start_over(state);
+        int64_t rows = make_killed("WAL");
+        done = WIFEXITED(replace_in_child(at, 0));
+        if (!storefile_exists(live, "")) {
+            gaps++;
+            assert_int_equal(count_kept(last, sizeof(last)), 1);
+            assert_int_equal(storefile_read(last, "SELECT n FROM counter"), rows);
+        } else {
+            is_old_or_new(rows);
+        }
+        assert_int_equal(replace(), 0);
+        assert_new();
+        assert_true(at < 100);
+    }
+    no_links = no_exchange = false;
+    assert_int_equal(gaps, 1);
+}
+
 static void test_store_replace__failing_anywhere_is_old_or_new_and_told(void **state) {
     static const int errors[] = {ENOSPC, EIO};
     (void)state;
 
-    for (int e = 0; e < 2; e++) {
+    for (int e = 0; e < 4; e++) {
         bool done = false;
+        no_links = e >= 2;
 
         for (int at = 0; !done; at++) {
             int64_t rows;
             int status;
 
-            sandbox_teardown(state);
-            sandbox_setup(state);
-            snprintf(live, sizeof(live), "%s", sandbox_path("bot.db"));
-            snprintf(image, sizeof(image), "%s", sandbox_path("image.db"));
-            storefile_make(image, NEW);
+            start_over(state);
             rows = make_killed("WAL");
-            status = replace_in_child(at, errors[e]);
+            status = replace_in_child(at, errors[e % 2]);
             assert_true(WIFEXITED(status));
             is_old_or_new(rows);
             assert_false(storefile_exists(live, ".botkeep-new"));
-            done = at >= 16; /* replace() makes 13 such calls at most */
+            done = at >= 16; /* replace() makes 14 such calls at most */
         }
     }
+    no_links = false;
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -467,11 +541,13 @@ int main(int argc, char **argv) {
         TEST(test_store_replace__killed_anywhere_is_old_or_new),
         TEST(
             test_store_replace__killed_on_garbage_the_second_call_keeps_the_set_together),
+        TEST(test_store_replace__killed_anywhere_without_hard_links),
+        TEST(test_store_replace__killed_anywhere_where_names_cannot_be_exchanged),
         TEST(test_store_replace__failing_anywhere_is_old_or_new_and_told),
     };
 
     storefile_child(argc, argv);
-    if (argc == 5) {
+    if (argc == 6) {
         replace_as_child(argv);
     }
     return cmocka_run_group_tests(tests, NULL, NULL);

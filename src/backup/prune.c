@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <base/json.h>
+#include <base/stamp.h>
 #include <base/zone.h>
 #include <core/calendar.h>
 #include <core/config.h>
@@ -191,6 +192,21 @@ int bk__prune_folder(const char *dir, struct bk__prune *prune) {
 
 /* ---- by the options ------------------------------------------------------------------- */
 
+/* The clock for ages: never ahead of where it would be without a jump since the bot's run began, so
+   that one that jumps forward makes nothing old. Also in a helper process, and in a tool beside the
+   bot: the run is recorded. */
+static int64_t wall_at_most(struct bk__job *job) {
+    struct json_object *run = NULL;
+    int64_t wall = bk__job_wall(job);
+    int64_t steady = wall;
+    if (bk__job_call(job, "lifecycle.status", NULL, &run) == 0 &&
+        bk__stamp_parse(bk__json_text(run, "started_at", ""), &steady)) {
+        steady += bk__json_int(run, "uptime_ms", 0);
+    }
+    json_object_put(run);
+    return wall < steady ? wall : steady;
+}
+
 /* The rules in force; the zone is the caller's to release. */
 static int load_rules(struct bk__job *job, struct bk__rules *ret) {
     const struct bk__config *config = bk__job_config(job);
@@ -202,7 +218,7 @@ static int load_rules(struct bk__job *job, struct bk__rules *ret) {
                            .daily = bk__config_int(config, BK__OPT_BACKUP_KEEP_DAILY),
                            .weekly = bk__config_int(config, BK__OPT_BACKUP_KEEP_WEEKLY),
                            .monthly = bk__config_int(config, BK__OPT_BACKUP_KEEP_MONTHLY),
-                           .now_ms = bk__job_wall_at_most(job),
+                           .now_ms = wall_at_most(job),
                            .zone = zone};
     return rc;
 }

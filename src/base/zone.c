@@ -187,20 +187,21 @@ int bk__zone_offset(const struct bk__zone *zone, int64_t unix_s, int64_t *ret_un
 }
 
 /* Walks over the spans of equal offset from well before. In one of them the local time is shown,
-   or it falls between the end of one and the beginning of the next. */
+   or it falls between the end of one and the beginning of the next. Never beyond the first second
+   that shows more, whatever the clock shows afterwards: so a later local time is never an earlier
+   second, also where a zone jumps ahead and back within hours. */
 int64_t bk__zone_instant(const struct bk__zone *zone, int64_t local_s) {
     int64_t from = local_s - AROUND;
     for (;;) {
         int64_t until = INT64_MAX;
-        int64_t shown = local_s - bk__zone_offset(zone, from, &until);
-        if (shown < until) {
-            if (shown >= from) {
-                return shown;
-            }
-            /* It was skipped as this span began. */
-            int64_t begins = from + (local_s - shown);
-            return from + bk__civil_floor(begins + 59, 60) * 60 - begins;
+        int64_t second = local_s - bk__zone_offset(zone, from, &until);
+        if (second < from) {
+            /* It was skipped as this span began; so is what follows up to a whole minute. */
+            local_s = bk__civil_floor(local_s + (from - second) + 59, 60) * 60;
+        } else if (second < until) {
+            return second;
+        } else {
+            from = until;
         }
-        from = until;
     }
 }

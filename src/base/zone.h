@@ -20,8 +20,9 @@ void bk__zone_free(struct bk__zone *zone);
    another answer may hold, INT64_MAX: none. */
 int bk__zone_offset(const struct bk__zone *zone, int64_t unix_s, int64_t *ret_until);
 
-/* The second at which a local clock shows this local time (counted as if it were UTC). One that
-   is shown twice: the first; one that is skipped: the first whole minute that is shown after. */
+/* The first second at which a local clock shows this local time (counted as if it were UTC). One
+   that the clock passes over: the first whole minute that it shows after; it counts as passed over
+   once something later is shown, even if the clock then goes back to it. */
 int64_t bk__zone_instant(const struct bk__zone *zone, int64_t local_s);
 
 #endif

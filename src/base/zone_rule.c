@@ -7,7 +7,8 @@
 #include <base/civil.h>
 
 #define DAY 86400
-#define CHANGES 6 /* two in each of three years */
+#define CHANGES                                                                          \
+    8 /* two in each of four years: those of the next may all lie in this one */
 
 /* ---- reading ----------------------------------------------------------------------- */
 

@@ -194,18 +194,6 @@ int64_t bk__job_wall(struct bk__job *job) {
     return bk__keeper_wall(job->k);
 }
 
-int64_t bk__job_wall_at_most(struct bk__job *job) {
-    struct bk__keeper *k = job->k;
-    int64_t wall = bk__keeper_wall(k);
-    int64_t opened = bk__keeper_opened_mono(k);
-    if (opened == 0) {
-        return wall;
-    }
-    int64_t steady =
-        __atomic_load_n(&k->opened_wall, __ATOMIC_RELAXED) + bk__keeper_mono(k) - opened;
-    return wall < steady ? wall : steady;
-}
-
 int64_t bk__job_mono(struct bk__job *job) {
     return bk__keeper_mono(job->k);
 }

@@ -59,8 +59,5 @@ struct bk__keeper *bk__job_keeper(struct bk__job *job);
 int64_t bk__job_next_due(struct bk__job *job, const char *operation);
 int64_t bk__job_wall(struct bk__job *job); /* the keeper's clocks */
 int64_t bk__job_mono(struct bk__job *job);
-/* The wall clock for ages: never ahead of what it would be without a jump since bk_open(), so
-   that one that jumps forward makes nothing old. */
-int64_t bk__job_wall_at_most(struct bk__job *job);
 
 #endif

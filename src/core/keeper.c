@@ -309,7 +309,6 @@ int bk__keeper_pass(struct bk__keeper *k, enum bk__life from, enum bk__life to,
     } else {
         k->life = to;
         if (to == BK__LIFE_OPEN) {
-            __atomic_store_n(&k->opened_wall, bk__keeper_wall(k), __ATOMIC_RELAXED);
             __atomic_store_n(&k->opened_mono, bk__keeper_mono(k), __ATOMIC_RELEASE);
             bk__keeper_poke(k);
         }

@@ -106,7 +106,6 @@ struct bk__keeper {
     /* -- atomic */
     int refs;
     int64_t opened_mono;
-    int64_t opened_wall; /* valid once the other is not 0 */
 
     pthread_mutex_t lock;
     pthread_cond_t changed; /* for callers that wait: events, jobs, life */

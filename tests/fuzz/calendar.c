@@ -1,7 +1,7 @@
 /*
  * The fuzzer of cron expressions and time zone files: an expression, NUL, a TZif file, or the rule of
- * one. What it checks beside memory: times go forward, a local time comes back, what comes next is
- * ahead and a whole minute of the local clock. tests/fuzz/run runs it.
+ * one. What it checks beside memory: times go forward, a local time means the one second that it
+ * should, what comes next is ahead, a whole minute of the local clock, and the same asked from later. tests/fuzz/run runs it.
  */
 #include <base/cron.h>
 
@@ -17,22 +17,58 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const int64_t moments[] = {-5000000000, 0, 1764844200, 2147483647, 4102444800};
 
+#define FAR INT64_C(1000000000000) /* no calendar reaches so far */
+
 static void need(bool good) {
     if (!good) {
         abort();
     }
 }
 
+/* The first second from that one on at which the clock shows this local time or a later one. */
+static int64_t reach(const struct bk__zone *zone, int64_t from, int64_t local) {
+    int64_t until = 0;
+    int64_t shown = from + bk__zone_offset(zone, from, &until);
+    while (shown < local) {
+        if (from + (local - shown) < until) {
+            return from + (local - shown);
+        }
+        from = until;
+        shown = from + bk__zone_offset(zone, from, &until);
+    }
+    return from;
+}
+
+/* Exact: the asked local time is shown, and nothing later was before. Or it was passed over: the
+   clock showed less, then more, and from there on this is the first whole minute of its kind. */
+static void check_instant(const struct bk__zone *zone, int64_t local) {
+    int64_t second = bk__zone_instant(zone, local);
+    int64_t first = reach(zone, local - 3 * 86400, local);
+    int64_t shown = first + bk__zone_offset(zone, first, NULL);
+    while (shown > local) {
+        need(first - 1 + bk__zone_offset(zone, first - 1, NULL) < local);
+        local = bk__civil_floor(shown + 59, 60) * 60;
+        first = reach(zone, first, local);
+        shown = first + bk__zone_offset(zone, first, NULL);
+    }
+    need(second == first && shown == local);
+}
+
 static void check_zone(const struct bk__zone *zone) {
     for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
-        int64_t until = 0;
-        int offset = bk__zone_offset(zone, moments[i], &until);
-        need(until > moments[i] && offset >= -26 * 3600 && offset <= 26 * 3600);
-        /* A clock that showed this before, or skipped it before, is the only reason for another
-           second. */
-        int64_t second = bk__zone_instant(zone, moments[i] + offset);
-        int64_t shown = second + bk__zone_offset(zone, second, NULL);
-        need(second <= moments[i] && shown >= moments[i] + offset);
+        int64_t at = moments[i];
+        for (int span = 0; span < 4; span++) {
+            int64_t until = 0;
+            int offset = bk__zone_offset(zone, at, &until);
+            need(until > at && offset >= -26 * 3600 && offset <= 26 * 3600);
+            need(until == INT64_MAX || bk__zone_offset(zone, until - 1, NULL) == offset);
+            check_instant(zone, at + offset);
+            check_instant(zone, at + offset + 1800);
+            if (until > FAR) {
+                break;
+            }
+            at = until;
+        }
     }
 }
 
@@ -42,6 +78,11 @@ static void check_next(const struct bk__cron *cron, const struct bk__zone *zone)
         if (bk__cron_next(cron, zone, moments[i], &next)) {
             int64_t local = next + bk__zone_offset(zone, next, NULL);
             need(next > moments[i] && bk__civil_floor(local, 60) * 60 == local);
+            /* Nothing comes before it, wherever one asks from. */
+            int64_t same = 0;
+            int64_t between = moments[i] + (next - moments[i]) / 2;
+            need(bk__cron_next(cron, zone, between, &same) && same == next);
+            need(bk__cron_next(cron, zone, next - 1, &same) && same == next);
         }
     }
 }

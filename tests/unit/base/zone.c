@@ -52,10 +52,10 @@ static void put_types(struct file *file, const int *offsets, int count) {
     put(file, "LMT", 4);
 }
 
-/* One hour ahead from second 1000 on, two from second 2000 on; then by the rule. */
-static struct file make(const char *rule, int leaps) {
+/* The first offset from second 1000 on, the second from second 2000 on; then by the rule. */
+static struct file make_with(int first, int second, const char *rule, int leaps) {
     static const int none[] = {0};
-    static const int offsets[] = {0, HOUR, 2 * HOUR};
+    const int offsets[] = {0, first, second};
     struct file file = {.size = 0};
     put_header(&file, 0, 0, 1);
     put_types(&file, none, 1);
@@ -72,6 +72,11 @@ static struct file make(const char *rule, int leaps) {
     put(&file, rule, strlen(rule));
     put(&file, "\n", 1);
     return file;
+}
+
+/* One hour ahead from second 1000 on, two from second 2000 on; then by the rule. */
+static struct file make(const char *rule, int leaps) {
+    return make_with(HOUR, 2 * HOUR, rule, leaps);
 }
 
 static void test_base_zone__before_between_and_after_the_changes(void **state) {
@@ -93,6 +98,24 @@ static void test_base_zone__before_between_and_after_the_changes(void **state) {
     /* 4600 is 01:16:40; the first whole minute that is shown is 01:17. */
     assert_int_equal(bk__zone_instant(zone, 2000), 1020);
     bk__zone_free(zone);
+}
+
+/* No government did that yet: 25 hours ahead, and back after less than one. */
+static void test_base_zone__what_was_passed_over_is_past(void **state) {
+    (void)state;
+    const char *why = NULL;
+    struct file file = make_with(25 * HOUR, -25 * HOUR, "", 0);
+    struct bk__zone *zone = bk__zone_parse(file.bytes, file.size, &why);
+    assert_non_null(zone);
+    /* 01:00 comes again days later, but 25:17 was shown before: from there on it is late. */
+    assert_int_equal(bk__zone_instant(zone, HOUR), 1020);
+    assert_int_equal(bk__zone_instant(zone, 25 * HOUR + 1980), 1980);
+    /* After the jump back, the first time that was not shown nor passed over yet. */
+    assert_int_equal(bk__zone_instant(zone, 25 * HOUR + 2040), 50 * HOUR + 2040);
+    bk__zone_free(zone);
+    /* 27 hours from UTC is none of RFC 8536's. */
+    file = make_with(27 * HOUR, 0, "", 0);
+    assert_null(bk__zone_parse(file.bytes, file.size, &why));
 }
 
 static void test_base_zone__the_rule_goes_on(void **state) {
@@ -191,6 +214,16 @@ static void test_base_zone_rule__all_its_forms(void **state) {
                      HOUR);
 }
 
+/* Both changes of a year may lie in the year before. */
+static void test_base_zone_rule__the_next_change_is_told(void **state) {
+    (void)state;
+    struct bk__zone_rule rule;
+    int64_t until = 0;
+    assert_true(bk__zone_rule_parse("AAA0BBB,0/-167,0/-140", &rule));
+    assert_int_equal(bk__zone_rule_offset(&rule, day(12, 31), &until), 0);
+    assert_int_equal(until, bk__civil_days(2028, 1, 1) * 86400 - 167 * HOUR);
+}
+
 static void test_base_zone_rule__what_is_none_is_refused(void **state) {
     static const char *const bad[] = {"",
                                       "C",
@@ -230,10 +263,12 @@ static void test_base_zone_rule__what_is_none_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_base_zone__before_between_and_after_the_changes),
+        cmocka_unit_test(test_base_zone__what_was_passed_over_is_past),
         cmocka_unit_test(test_base_zone__the_rule_goes_on),
         cmocka_unit_test(test_base_zone__what_is_no_zone_is_refused),
         cmocka_unit_test(test_base_zone__utc_is_always_there),
         cmocka_unit_test(test_base_zone_rule__all_its_forms),
+        cmocka_unit_test(test_base_zone_rule__the_next_change_is_told),
         cmocka_unit_test(test_base_zone_rule__what_is_none_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -291,8 +291,9 @@ static bool next_local(const struct bk__cron *cron, int64_t from, int64_t *ret) 
    which the clock shows for the second time lie behind. */
 bool bk__cron_next(const struct bk__cron *cron, const struct bk__zone *zone,
                    int64_t after_s, int64_t *ret_s) {
-    int64_t local = after_s + bk__zone_offset(zone, after_s, NULL);
-    int64_t minute = bk__civil_floor(local, 60);
+    /* From a minute back: what the clock skipped within it may be due at its end. */
+    int64_t from = after_s - 60;
+    int64_t minute = bk__civil_floor(from + bk__zone_offset(zone, from, NULL), 60);
     while (next_local(cron, minute, &minute)) {
         int64_t second = bk__zone_instant(zone, minute * 60);
         if (second > after_s) {

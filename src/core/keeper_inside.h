@@ -82,7 +82,7 @@ struct bk__plan_state {
     struct bk__zone *zone;
     char rule[192]; /* of cron, as it is recorded; "" for a period */
     struct bk__due due;
-    bool led;            /* due was taken up from the leader before */
+    bool ours;           /* due is in force: this process runs it */
     int memory;          /* of row->ended */
     struct bk__job *job; /* running or waiting now */
 };
@@ -129,9 +129,9 @@ struct bk__keeper {
     struct bk__inflight inflight;
     struct bk__room_slot rooms[BK__ROOM_COUNT];
     struct bk__leader leader;
-
-    /* -- of the keeper thread (filled before plans_on is set, under lock) */
     bool plans_on;
+
+    /* -- of bk_open() until plans_on is set, then of the keeper thread */
     int plan_count;
     struct bk__plan_state plans[BK__PLANS_LIMIT];
 };
@@ -183,8 +183,8 @@ struct bk__job *bk__job_make(struct bk__keeper *k, const struct bk__operation *o
 void bk__job_free(struct bk__job *job);
 int bk__job_execute(struct bk__job *job); /* runs or relays it */
 
-/* plan.c, on the keeper thread with the lock held: runs what is due. In how many
-   milliseconds to look again; -1: no need. */
+/* plan.c, on the keeper thread, the lock not held: runs what is due. In how many milliseconds to
+   look again; -1: no need. */
 int64_t bk__plan_tick(struct bk__keeper *k);
 /* The same thread, as it ends: what has ended since is recorded and told. */
 void bk__plan_finish(struct bk__keeper *k);

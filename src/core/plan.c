@@ -1,7 +1,7 @@
 /*
  * Runs what is scheduled: the due times of schedule.c in state.dir/schedule.json, jobs of
- * the schedule, and what becomes of their results. All of it on the keeper thread, but
- * for bk__keeper_plan(), which bk_open() calls.
+ * the schedule, and what becomes of their results. The plans are the keeper thread's alone once
+ * bk__keeper_plan(), which bk_open() calls, has set plans_on; the lock is not held here.
  */
 #include <core/keeper_inside.h>
 
@@ -29,9 +29,12 @@ int64_t bk__job_next_due(struct bk__job *job, const char *operation) {
     return record.due_wall;
 }
 
-/* What cannot be saved is only said: the schedule goes on from memory. */
+/* Where it is recorded. What cannot be saved is only said: the schedule goes on from memory. */
 static void save_record(struct bk__keeper *k, const struct bk__plan_state *plan,
                         bool unfinished) {
+    if (!plan->row->recorded) {
+        return;
+    }
     struct bk__due_record record = {.due_wall = plan->due.due_wall,
                                     .ran_wall = plan->due.ran_wall,
                                     .unfinished = unfinished};
@@ -71,19 +74,20 @@ static void send_scheduled(struct bk__keeper *k, const char *operation,
     }
 }
 
-/* The lock is let go for what follows: nothing of it is needed, and hooks may send
- * events. */
-static void finish(struct bk__keeper *k, struct bk__plan_state *plan) {
-    struct bk__job *job = plan->job;
-    plan->job = NULL;
+static bool has_ended(struct bk__keeper *k, const struct bk__job *job) {
+    pthread_mutex_lock(&k->lock);
+    bool ended = job->state == BK__JOB_ENDED;
     pthread_mutex_unlock(&k->lock);
+    return ended;
+}
+
+static void finish(struct bk__keeper *k, struct bk__plan_state *plan) {
+    const struct bk__job *job = plan->job;
     /* What could be done of a partial one is done: to hurry would only pile up halves. */
     if (job->code < 0 && job->code != BK_EPARTIAL) {
         bk__due_failed(&plan->due, bk__keeper_wall(k));
     }
-    if (plan->row->recorded) {
-        save_record(k, plan, false);
-    }
+    save_record(k, plan, false);
     struct bk__plan_end end = {.code = job->code,
                                .why = job->why ? job->why : "",
                                .result = job->code < 0 ? NULL : job->result,
@@ -95,7 +99,9 @@ static void finish(struct bk__keeper *k, struct bk__plan_state *plan) {
         send_scheduled(k, plan->row->operation, &end);
     }
     pthread_mutex_lock(&k->lock);
-    bk__jobs_forget(k, job);
+    bk__jobs_forget(k, plan->job);
+    pthread_mutex_unlock(&k->lock);
+    plan->job = NULL;
 }
 
 static struct json_object *plan_args(const struct bk__plan *row) {
@@ -107,29 +113,21 @@ static bool database_is_there(struct bk__keeper *k) {
     return database[0] && (bk__config_on_server(k->config) || bk__file_exists(database));
 }
 
-/* Starts the work with the lock let go; it may be refused while the keeper closes. */
+/* It may be refused while the keeper closes. */
 static void begin(struct bk__keeper *k, struct bk__plan_state *plan) {
-    struct bk__job *job = NULL;
-    pthread_mutex_unlock(&k->lock);
     const struct bk__operation *operation = bk__operation_find(plan->row->operation);
     struct json_object *args = plan_args(plan->row);
     bk__due_began(&plan->due, bk__keeper_wall(k), bk__keeper_mono(k));
-    if (plan->row->recorded) {
-        save_record(k, plan, true);
-    }
+    save_record(k, plan, true);
     if (operation && args && bk__operation_check(operation, args) == 0) {
-        bk__jobs_add(k, operation, args, BK__JOB_SCHEDULE, &job);
+        bk__jobs_add(k, operation, args, BK__JOB_SCHEDULE, &plan->job);
     } else {
         json_object_put(args);
     }
-    if (!job) {
+    if (!plan->job) {
         bk__due_failed(&plan->due, bk__keeper_wall(k));
-        if (plan->row->recorded) {
-            save_record(k, plan, false);
-        }
+        save_record(k, plan, false);
     }
-    pthread_mutex_lock(&k->lock);
-    plan->job = job;
 }
 
 static int64_t period_of(const struct bk__keeper *k, const struct bk__plan *row) {
@@ -161,33 +159,29 @@ static void start_due(struct bk__keeper *k, struct bk__plan_state *plan) {
     if (record.unfinished) {
         bk__due_failed(&plan->due, now); /* the process was killed meanwhile */
     }
-    if (plan->row->recorded && plan->due.due_wall != record.due_wall) {
-        save_record(k, plan,
-                    false); /* or a bot that never lives a minute is never backed up */
+    if (plan->due.due_wall != record.due_wall) {
+        /* Or a bot that never lives a minute is never backed up. */
+        save_record(k, plan, false);
     }
 }
 
 /* Whether this process runs it: what is recorded is the whole bot's, so only its leader does,
    going on from what the leader before it has noted. */
-static bool follow_leader(struct bk__keeper *k, struct bk__plan_state *plan) {
-    if (!plan->row->recorded || plan->led) {
-        return true;
-    }
-    if (k->leader.leads) {
-        pthread_mutex_unlock(&k->lock);
+static bool is_ours(struct bk__keeper *k, struct bk__plan_state *plan) {
+    bool ours = !plan->row->recorded || bk__keeper_leads(k);
+    if (ours && !plan->ours) {
         start_due(k, plan);
-        pthread_mutex_lock(&k->lock);
-        plan->led = true;
     }
-    return plan->led;
+    plan->ours = ours;
+    return ours;
 }
 
 /* In how many milliseconds to look at this plan again. */
 static int64_t tick_one(struct bk__keeper *k, struct bk__plan_state *plan) {
-    if (plan->job && plan->job->state == BK__JOB_ENDED) {
+    if (plan->job && has_ended(k, plan->job)) {
         finish(k, plan);
     }
-    if (plan->job || !follow_leader(k, plan)) {
+    if (plan->job || !is_ours(k, plan)) {
         return LOOK_AGAIN_MS; /* its end is announced, and so is a new leader */
     }
     int64_t wait = bk__due_wait(&plan->due, bk__keeper_wall(k), bk__keeper_mono(k));
@@ -201,16 +195,24 @@ static int64_t tick_one(struct bk__keeper *k, struct bk__plan_state *plan) {
     return wait < LOOK_AGAIN_MS ? wait : LOOK_AGAIN_MS;
 }
 
+static bool is_on(struct bk__keeper *k) {
+    pthread_mutex_lock(&k->lock);
+    bool on = k->plans_on;
+    pthread_mutex_unlock(&k->lock);
+    return on;
+}
+
 void bk__plan_finish(struct bk__keeper *k) {
-    for (int i = 0; k->plans_on && i < k->plan_count; i++) {
-        if (k->plans[i].job && k->plans[i].job->state == BK__JOB_ENDED) {
+    bool on = is_on(k);
+    for (int i = 0; on && i < k->plan_count; i++) {
+        if (k->plans[i].job && has_ended(k, k->plans[i].job)) {
             finish(k, &k->plans[i]);
         }
     }
 }
 
 int64_t bk__plan_tick(struct bk__keeper *k) {
-    if (!k->plans_on || k->life != BK__LIFE_OPEN) {
+    if (!is_on(k) || bk__keeper_life(k) != BK__LIFE_OPEN) {
         return -1;
     }
     int64_t next = LOOK_AGAIN_MS;
@@ -270,18 +272,11 @@ int bk__keeper_plan(struct bk__keeper *k, const struct bk__plan *rows, int count
     if (code == 0) {
         code = bk__leader_start(k);
     }
-    if (code < 0) {
-        return code;
+    for (int i = 0; code == 0 && i < k->plan_count; i++) {
+        is_ours(k, &k->plans[i]); /* what is due is noted before the bot may crash */
     }
     pthread_mutex_lock(&k->lock);
-    for (int i = 0; i < k->plan_count; i++) {
-        if (!k->plans[i].row->recorded) {
-            start_due(k, &k->plans[i]);
-        } else {
-            follow_leader(k, &k->plans[i]);
-        }
-    }
-    k->plans_on = true;
+    k->plans_on = code == 0;
     pthread_mutex_unlock(&k->lock);
-    return 0;
+    return code;
 }

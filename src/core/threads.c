@@ -67,16 +67,17 @@ static void *run_keeper(void *argument) {
             bk__wake_ring(&k->wake);
         }
         k->look = false;
-        int64_t wait = k->stopping ? -1 : bk__plan_tick(k);
+        bool stopping = k->stopping;
+        pthread_mutex_unlock(&k->lock);
+        int64_t wait = stopping ? -1 : bk__plan_tick(k);
+        pthread_mutex_lock(&k->lock);
         if (!k->look) {
             bk__cond_until(&k->tick, &k->lock, wait < 0 ? -1 : bk__clock_mono() + wait);
         }
     }
     pthread_mutex_unlock(&k->lock);
     join_lanes(k);
-    pthread_mutex_lock(&k->lock);
     bk__plan_finish(k);
-    pthread_mutex_unlock(&k->lock);
     bk__leader_await(k);
     pthread_mutex_lock(&k->lock);
     k->threaded = false;

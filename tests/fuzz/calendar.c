@@ -1,7 +1,7 @@
 /*
  * The fuzzer of cron expressions and time zone files: an expression, NUL, a TZif file, or the rule of
  * one. What it checks beside memory: times go forward, a local time means the one second that it
- * should, what comes next is ahead, a whole minute of the local clock, and the same asked from later. tests/fuzz/run runs it.
+ * should, what comes next is ahead, a whole minute of the local clock, and the same asked from later.
  */
 #include <base/cron.h>
 

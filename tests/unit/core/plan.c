@@ -26,7 +26,6 @@
 static bk_keeper *ticket;
 static struct bk__keeper *k;
 static int64_t shift; /* atomic: what the test moved both clocks by */
-static int64_t jump;  /* atomic: what it moved the wall clock by besides */
 
 static int64_t fake_mono(void *context) {
     (void)context;
@@ -35,8 +34,7 @@ static int64_t fake_mono(void *context) {
 
 static int64_t fake_wall(void *context) {
     (void)context;
-    return START + __atomic_load_n(&shift, __ATOMIC_ACQUIRE) +
-           __atomic_load_n(&jump, __ATOMIC_ACQUIRE);
+    return START + __atomic_load_n(&shift, __ATOMIC_ACQUIRE);
 }
 
 static const struct bk__clock fake_clock = {fake_mono, fake_wall, NULL};
@@ -85,7 +83,6 @@ static void close_keeper(void) {
 
 static int setup(void **state) {
     __atomic_store_n(&shift, 0, __ATOMIC_RELEASE);
-    __atomic_store_n(&jump, 0, __ATOMIC_RELEASE);
     cron = NULL;
     return sandbox_setup(state);
 }
@@ -376,30 +373,6 @@ static void test_core_plan__what_ends_with_the_keeper_is_noted(void **state) {
     free(text);
 }
 
-/* What a job takes for now when it asks for ages. */
-static int64_t now_for_ages(void) {
-    struct bk__job *job =
-        bk__job_make(k, bk__operation_find("lifecycle.status"), bk__json_object());
-    assert_non_null(job);
-    int64_t wall = bk__job_wall_at_most(job);
-    bk__job_free(job);
-    return wall;
-}
-
-static void test_core_plan__a_jump_forward_makes_nothing_old(void **state) {
-    (void)state;
-    open_keeper();
-    pass_time(HOUR);
-    int64_t before = now_for_ages();
-    assert_true(before <= START + HOUR);
-    __atomic_store_n(&jump, 87600 * HOUR, __ATOMIC_RELEASE);
-    int64_t after = now_for_ages();
-    assert_true(after >= before && after < before + HOUR);
-    __atomic_store_n(&jump, -HOUR / 2, __ATOMIC_RELEASE);
-    assert_int_equal(now_for_ages(), START + HOUR / 2);
-    close_keeper();
-}
-
 #define TEST(name)                                                                       \
     cmocka_unit_test_setup_teardown(test_core_plan__##name, setup, sandbox_teardown)
 
@@ -417,7 +390,6 @@ int main(void) {
         TEST(a_cron_time_is_not_served_twice),
         TEST(what_was_killed_is_tried_again_soon),
         TEST(what_ends_with_the_keeper_is_noted),
-        TEST(a_jump_forward_makes_nothing_old),
         TEST(a_broken_record_is_no_obstacle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

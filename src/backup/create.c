@@ -89,28 +89,17 @@ struct run {
     const struct bk__folder *folder;
     struct bk__make request;
     struct bk__unchanged unchanged;
-    struct bk__manifest manifest; /* of the backup that holds the database now */
-    struct bk__set set;           /* the stores, where there are several */
+    struct bk__manifest manifest; /* of the backup that holds the stores' state now */
+    struct bk__set set;           /* the stores, be it one */
 };
-
-static int make(struct run *run, struct bk__store *store) {
-    struct bk__unchanged *unchanged = &run->unchanged;
-    bool skips = bk__unchanged_skips(run->request.kind);
-    if (skips && bk__unchanged_by_fingerprint(unchanged, store)) {
-        return BK__MAKE_SAME;
-    }
-    run->request.same = skips && unchanged->known ? &unchanged->manifest : NULL;
-    run->request.ret_fingerprint = unchanged->now.fingerprint;
-    return bk__make_backup(run->job, run->folder, store, &run->request, &run->manifest);
-}
 
 /* What is written down of a set that lacks a store: that it exists, not that it went well. */
 static void note_made(struct run *run) {
     const struct bk__manifest *manifest = &run->manifest;
     bool partial = bk__manifest_is_partial(manifest);
     if (!partial) {
-        bk__record_success(run->job, manifest,
-                           manifest->part_count == 0 ? &run->unchanged.now : NULL);
+        const struct bk__record_state state = {run->unchanged.settings, &run->set};
+        bk__record_success(run->job, manifest, &state);
     }
     bk__job_log(run->job, partial ? "error" : "info", "%s: %s (%.1f MB)",
                 partial ? "Backup is partial" : "Backup created", manifest->name,
@@ -133,15 +122,16 @@ static int tell_made(struct run *run) {
                : bk__fail_memory();
 }
 
-/* Success too: the database is as safe as a new backup would make it. */
+/* Success too: the data is as safe as a new backup would make it. */
 static int tell_unchanged(struct run *run) {
     char since[BK__STAMP_SIZE];
     struct bk__job *job = run->job;
+    const struct bk__record_state state = {run->unchanged.settings, &run->set};
     run->manifest = run->unchanged.manifest;
     run->unchanged.manifest = (struct bk__manifest){0};
-    bk__record_unchanged(job, &run->manifest, &run->unchanged.now, run->request.kind);
-    bk__job_log(job, "info", "No backup needed: %s holds all of the database",
-                run->manifest.name);
+    bk__record_unchanged(job, &run->manifest, &state, run->request.kind);
+    bk__job_log(job, "info", "No backup needed: %s holds all of %s", run->manifest.name,
+                run->set.count > 1 ? "the stores" : "the database");
     bk__stamp_iso(run->manifest.created_ms, since);
     int rc = fill_result(job, run->folder, &run->manifest, NULL);
     bool ok = bk__json_add_bool(bk__job_result(job), "unchanged", true) &&
@@ -149,22 +139,34 @@ static int tell_unchanged(struct run *run) {
     return rc != 0 || ok ? rc : bk__fail_memory();
 }
 
-static int make_one(struct run *run) {
-    struct bk__store *store = NULL;
-    bk__unchanged_load(run->job, run->folder->path, &run->request, &run->unchanged);
-    int rc = bk__store_open_at(&store, run->job, run->set.stores[0].site.url, false);
-    if (rc == 0) {
-        rc = make(run, store);
-    }
-    bk__store_close(store);
-    return rc;
+static int open_stores(struct run *run) {
+    struct bk__set_store *first = &run->set.stores[0];
+    return run->set.count > 1
+               ? bk__set_open(run->job, &run->set)
+               : bk__store_open_at(&first->store, run->job, first->site.url, false);
 }
 
-static int make_set(struct run *run) {
-    int rc = bk__set_open(run->job, &run->set);
+static int make(struct run *run) {
+    struct bk__unchanged *unchanged = &run->unchanged;
+    bool skips = bk__unchanged_skips(run->request.kind);
+    if (skips && bk__unchanged_by_fingerprint(unchanged, &run->set)) {
+        return BK__MAKE_SAME;
+    }
+    run->request.same = skips && unchanged->known ? &unchanged->manifest : NULL;
+    struct bk__set_store *first = &run->set.stores[0];
+    return run->set.count > 1 ? bk__set_make(run->job, run->folder, &run->set,
+                                             &run->request, &run->manifest)
+                              : bk__make_backup(run->job, run->folder, first->store,
+                                                &run->request, &run->manifest);
+}
+
+static int make_or_skip(struct run *run) {
+    run->request.ret_fingerprint = run->set.stores[0].fingerprint;
+    bk__unchanged_load(run->job, run->folder->path, &run->request, &run->set,
+                       &run->unchanged);
+    int rc = open_stores(run);
     if (rc == 0) {
-        rc =
-            bk__set_make(run->job, run->folder, &run->set, &run->request, &run->manifest);
+        rc = make(run);
     }
     bk__set_close(&run->set);
     return rc;
@@ -183,7 +185,7 @@ static int create_in(struct bk__job *job, const struct bk__folder *folder) {
     }
     int rc = choose_stores(job, &run.set);
     if (rc == 0) {
-        rc = run.set.count > 1 ? make_set(&run) : make_one(&run);
+        rc = make_or_skip(&run);
     }
     if (rc == 0) {
         rc = tell_made(&run);

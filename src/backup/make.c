@@ -89,10 +89,8 @@ static int snapshot(struct bk__making *m) {
     return 0;
 }
 
-/* Whether the snapshot is what the newest backup holds: BK__MAKE_SAME, 0, or an error. What the
-   fingerprint could not tell, as after a checkpoint, the bytes do. */
-static int compare_state(struct bk__making *m) {
-    const struct bk__manifest *same = m->request->same;
+/* What the fingerprint could not tell, as after a checkpoint, the bytes do. */
+int bk__make_compare(struct bk__making *m, const struct bk__manifest *same) {
     struct bk__archive_facts found = {0};
     const struct bk__form plain = {.compression = BK__PLAIN};
     const struct bk__archive_sink sink = {.phase = "compare",
@@ -227,17 +225,6 @@ int bk__make_publish(const struct bk__folder *folder, const char *name,
     return rc;
 }
 
-static int next_sequence(struct bk__making *m) {
-    struct bk__catalogue catalogue;
-    int rc = bk__catalogue_load(m->folder->path, &catalogue);
-    if (rc == 0) {
-        int64_t last = catalogue.last_sequence;
-        m->facts.sequence = last < BK__SEQUENCE_LIMIT ? last + 1 : BK__SEQUENCE_LIMIT;
-        bk__catalogue_free(&catalogue);
-    }
-    return rc;
-}
-
 static bool copy_text(const char *text, char **ret) {
     *ret = text == NULL ? NULL : strdup(text);
     return text == NULL || *ret != NULL;
@@ -364,13 +351,13 @@ int bk__make_backup(struct bk__job *job, const struct bk__folder *folder,
         rc = bk__making_differ(m);
     }
     if (rc == 0) {
-        rc = compare_state(m);
+        rc = bk__make_compare(m, request->same);
     }
     if (rc == 0) {
         rc = bk__make_pack(m);
     }
     if (rc == 0 && request->adopted == NULL) {
-        rc = next_sequence(m);
+        rc = bk__catalogue_next(folder->path, &m->facts.sequence);
     }
     if (rc == 0) {
         rc = bk__make_announce(m);

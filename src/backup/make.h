@@ -27,6 +27,10 @@ struct bk__make {
 
 #define BK__MAKE_SAME 1 /* the store holds what request->same does: nothing was made */
 
+struct bk__making;
+/* Whether the snapshot is what that backup, or part of a set, holds: BK__MAKE_SAME, 0, or an error. */
+int bk__make_compare(struct bk__making *m, const struct bk__manifest *same);
+
 /* Snapshot, proof, compression, reading back, publishing. *ret is to be cleared. On any error
    nothing of it is left, nor on BK__MAKE_SAME. */
 int bk__make_backup(struct bk__job *job, const struct bk__folder *folder,
@@ -38,7 +42,6 @@ int bk__make_backup(struct bk__job *job, const struct bk__folder *folder,
  * archive gets its name in the folder, without a manifest of its own. What is named by job, folder,
  * store and request must live until bk__make_free(), which removes what has no name yet.
  */
-struct bk__making;
 int bk__make_begin(struct bk__job *job, const struct bk__folder *folder,
                    struct bk__store *store, const struct bk__make *request,
                    struct bk__making **ret);

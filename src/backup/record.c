@@ -19,7 +19,6 @@
 #include <os/file.h>
 #include <backup/catalogue/manifest.h>
 #include <backup/set/set.h>
-#include <backup/unchanged.h>
 
 #define RECORD_LIMIT 65536
 /* Restored when a migration was killed half way, however long ago that was. */
@@ -108,23 +107,28 @@ static void tell_and_save(struct bk__job *job, struct json_object *record,
 
 /* ---- how it ended ------------------------------------------------------------------------- */
 
-/* Adds the member, or takes it away when there is no state. */
 static bool put_state(struct json_object *record, const struct bk__manifest *manifest,
-                      const struct bk__state *state) {
-    json_object_object_del(record, BK__RECORD_STATE);
-    if (state == NULL) {
-        return true;
-    }
+                      const struct bk__record_state *state) {
     struct json_object *to = bk__json_object();
-    bool complete = to != NULL && bk__json_add_text(to, "name", manifest->name) &&
-                    bk__json_add_text(to, "sha256", manifest->sha256) &&
-                    bk__json_add_text(to, "settings", state->settings) &&
-                    bk__json_add_text(to, "fingerprint", state->fingerprint);
-    return bk__json_put(record, BK__RECORD_STATE, to) && complete;
+    struct json_object *texts = bk__json_object();
+    if (to == NULL || texts == NULL) {
+        json_object_put(to);
+        json_object_put(texts);
+        return false;
+    }
+    bool ok = bk__json_add_text(to, "name", manifest->name) &&
+              bk__json_add_text(to, "sha256", manifest->sha256) &&
+              bk__json_add_text(to, "settings", state->settings);
+    for (size_t i = 0; ok && i < state->stores->count; i++) {
+        const struct bk__set_store *store = &state->stores->stores[i];
+        ok = bk__json_add_text(texts, store->site.name, store->fingerprint);
+    }
+    ok = bk__json_put(to, BK__RECORD_FINGERPRINTS, texts) && ok;
+    return bk__json_put(record, BK__RECORD_STATE, to) && ok;
 }
 
 void bk__record_success(struct bk__job *job, const struct bk__manifest *manifest,
-                        const struct bk__state *state) {
+                        const struct bk__record_state *state) {
     char stamp[BK__STAMP_SIZE];
     bk__stamp_iso(manifest->created_ms, stamp);
     struct json_object *record = bk__record_load(job);
@@ -147,7 +151,7 @@ void bk__record_success(struct bk__job *job, const struct bk__manifest *manifest
 }
 
 void bk__record_unchanged(struct bk__job *job, const struct bk__manifest *manifest,
-                          const struct bk__state *state, const char *kind) {
+                          const struct bk__record_state *state, const char *kind) {
     char stamp[BK__STAMP_SIZE];
     bk__stamp_iso(bk__job_wall(job), stamp);
     struct json_object *record = bk__record_load(job);

@@ -9,11 +9,18 @@
 
 struct bk__job;
 struct bk__manifest;
-struct bk__state;
+struct bk__set;
 struct json_object;
 
-/* A member of the record: {name, sha256, settings, fingerprint} of what the newest backup was made. */
+/* A member of the record: {name, sha256, settings, fingerprints:{store:text}} of what the newest
+   backup was made. */
 #define BK__RECORD_STATE "state"
+#define BK__RECORD_FINGERPRINTS "fingerprints"
+
+struct bk__record_state {
+    const char *settings;         /* their sum */
+    const struct bk__set *stores; /* with their fingerprints */
+};
 
 /* The record as it stands; an empty object where there is none or it is broken. NULL: ENOMEM,
    with the text set. */
@@ -22,11 +29,11 @@ struct json_object *bk__record_load(struct bk__job *job);
 /* Note how a run of backup.create ended. Nothing fails because of it: what cannot be saved is
    told in the log. */
 void bk__record_success(struct bk__job *job, const struct bk__manifest *manifest,
-                        const struct bk__state *state); /* NULL: not known */
+                        const struct bk__record_state *state);
 /* Nothing was made, because the manifest's backup still holds all of the database. kind: the one
    that was asked for. */
 void bk__record_unchanged(struct bk__job *job, const struct bk__manifest *manifest,
-                          const struct bk__state *state, const char *kind);
+                          const struct bk__record_state *state, const char *kind);
 void bk__record_failure(struct bk__job *job, int code, const char *message);
 
 /* Note how a rehearsal ended: {at, name, ok, ms, error?}, which is taken. */

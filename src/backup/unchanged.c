@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/buf.h>
 #include <base/json.h>
 #include <base/text.h>
 #include <core/config.h>
@@ -17,6 +18,7 @@
 #include <backup/seal/encryption.h>
 #include <backup/make.h>
 #include <backup/record.h>
+#include <backup/set/set.h>
 
 bool bk__unchanged_skips(const char *kind) {
     static const char *const kinds[] = {"auto", "startup", "shutdown", "pre_migration"};
@@ -28,22 +30,30 @@ bool bk__unchanged_skips(const char *kind) {
     return false;
 }
 
-/* A sum, because a URL may be long; without its password, which names no other database and must not
-   be guessed from what lies in state.dir. */
+/* A sum, because a URL may be long; without its password, which names no other store and must not be
+   guessed from what lies in state.dir. */
 static bool sum_settings(struct bk__job *job, const struct bk__make *request,
-                         char ret[BK__SHA256_HEX]) {
-    char *database =
-        bk__text_redact(bk__config_text(bk__job_config(job), BK__OPT_DATABASE));
-    char *text = database == NULL ? NULL
-                                  : bk__text_printf("compress=%s\ndatabase=%s\n",
-                                                    request->compress, database);
-    free(database);
-    if (text == NULL) {
-        return false;
+                         const struct bk__set *stores, char ret[BK__SHA256_HEX]) {
+    struct bk__buf text = {0};
+    bool ok = true;
+    bk__buf_printf(&text, "compress=%s\n", request->compress);
+    if (stores->count > 1) {
+        bk__buf_printf(&text, "set=%s\n",
+                       bk__config_text(bk__job_config(job), BK__OPT_BACKUP_SET));
     }
-    bk__hash_bytes(text, strlen(text), ret);
-    free(text);
-    return true;
+    for (size_t i = 0; ok && i < stores->count; i++) {
+        char *url = bk__text_redact(stores->stores[i].site.url);
+        ok = url != NULL;
+        bk__buf_printf(&text, "%s=%s\n", stores->stores[i].site.name, ok ? url : "");
+        free(url);
+    }
+    char *all = bk__buf_take(&text);
+    ok = ok && all != NULL;
+    if (ok) {
+        bk__hash_bytes(all, strlen(all), ret);
+    }
+    free(all);
+    return ok;
 }
 
 /* Encrypted as one made now would be, with the same key; a key that cannot be used now is for
@@ -88,17 +98,27 @@ static bool take_newest(const char *dir, struct json_object *state,
     return found;
 }
 
+/* Each store learns what was noted of it. */
+static void take_noted(struct json_object *state, struct bk__set *stores) {
+    struct json_object *noted = bk__json_member(state, BK__RECORD_FINGERPRINTS);
+    for (size_t i = 0; i < stores->count; i++) {
+        struct bk__set_store *store = &stores->stores[i];
+        snprintf(store->noted, sizeof store->noted, "%s",
+                 bk__json_text(noted, store->site.name, ""));
+    }
+}
+
 void bk__unchanged_load(struct bk__job *job, const char *dir,
-                        const struct bk__make *request, struct bk__unchanged *ret) {
+                        const struct bk__make *request, struct bk__set *stores,
+                        struct bk__unchanged *ret) {
     *ret = (struct bk__unchanged){0};
     struct json_object *record = bk__record_load(job);
     struct json_object *state = bk__json_member(record, BK__RECORD_STATE);
-    if (sum_settings(job, request, ret->now.settings) && state != NULL &&
-        strcmp(bk__json_text(state, "settings", ""), ret->now.settings) == 0) {
+    if (sum_settings(job, request, stores, ret->settings) && state != NULL &&
+        strcmp(bk__json_text(state, "settings", ""), ret->settings) == 0) {
         ret->known = take_newest(dir, state, &ret->manifest) &&
                      is_encrypted_alike(job, &ret->manifest);
-        snprintf(ret->fingerprint, sizeof ret->fingerprint, "%s",
-                 bk__json_text(state, "fingerprint", ""));
+        take_noted(state, stores);
     }
     json_object_put(record);
 }
@@ -107,13 +127,19 @@ void bk__unchanged_clear(struct bk__unchanged *unchanged) {
     bk__manifest_clear(&unchanged->manifest);
 }
 
-bool bk__unchanged_by_fingerprint(struct bk__unchanged *unchanged,
-                                  struct bk__store *store) {
-    char *now = unchanged->now.fingerprint;
-    if (!unchanged->known || unchanged->fingerprint[0] == '\0' ||
-        store->driver->fingerprint == NULL ||
-        store->driver->fingerprint(store, now) != 0) {
-        return false;
+bool bk__unchanged_is_noted(const struct bk__set_store *store) {
+    return store->noted[0] != '\0' && strcmp(store->fingerprint, store->noted) == 0;
+}
+
+bool bk__unchanged_by_fingerprint(const struct bk__unchanged *unchanged,
+                                  struct bk__set *stores) {
+    bool same = unchanged->known;
+    for (size_t i = 0; same && i < stores->count; i++) {
+        struct bk__set_store *one = &stores->stores[i];
+        same = one->store != NULL && one->noted[0] != '\0' &&
+               one->store->driver->fingerprint != NULL &&
+               one->store->driver->fingerprint(one->store, one->fingerprint) == 0 &&
+               bk__unchanged_is_noted(one);
     }
-    return strcmp(now, unchanged->fingerprint) == 0;
+    return same;
 }

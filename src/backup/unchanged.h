@@ -9,35 +9,33 @@
 
 #include <base/hash.h>
 #include <backup/catalogue/manifest.h>
-#include <store/store.h>
 
 struct bk__job;
 struct bk__make;
+struct bk__set;
+struct bk__set_store;
 
-/* What a backup was made of: kept in the record beside its name. */
-struct bk__state {
-    char settings[BK__SHA256_HEX]; /* of the options that decide what a backup is */
-    char fingerprint[BK__FINGERPRINT_SIZE]; /* of the store; "": none */
-};
-
-/* The newest verified backup, when it was made of this database with these settings. */
+/* The newest verified backup, when it was made of these stores with these settings. */
 struct bk__unchanged {
-    struct bk__state now; /* settings alone are filled by bk__unchanged_load() */
+    char settings[BK__SHA256_HEX]; /* of what decides what a backup is, now */
     bool known;
     struct bk__manifest manifest; /* when known */
-    char fingerprint[BK__FINGERPRINT_SIZE];
 };
 
 /* Kinds that are made without anybody asking for one. */
 bool bk__unchanged_skips(const char *kind);
 
-/* Never an error: what cannot be found out is not known, and then a backup is made. To be cleared. */
+/* The stores are those that the backup is to hold; each learns the fingerprint that was noted of it.
+   Never an error: what cannot be found out is not known, and then a backup is made. To be cleared. */
 void bk__unchanged_load(struct bk__job *job, const char *dir,
-                        const struct bk__make *request, struct bk__unchanged *ret);
+                        const struct bk__make *request, struct bk__set *stores,
+                        struct bk__unchanged *ret);
 void bk__unchanged_clear(struct bk__unchanged *unchanged);
 
-/* Does the store say that nothing was committed since? Without reading the database. */
-bool bk__unchanged_by_fingerprint(struct bk__unchanged *unchanged,
-                                  struct bk__store *store);
+/* Does every store, open, say that nothing was committed since? Without reading any of them. */
+bool bk__unchanged_by_fingerprint(const struct bk__unchanged *unchanged,
+                                  struct bk__set *stores);
+/* Of one store: is its fingerprint the noted one? */
+bool bk__unchanged_is_noted(const struct bk__set_store *store);
 
 #endif

@@ -95,7 +95,7 @@ enum bk__option_type {
       "missing, empty or no database; what was there is set aside.")                     \
     O(BACKUP_DELTAS, "backup.deltas", BK__INT, "", "0", 0, 1000, "", "BACKUP_DELTAS",    \
       "How many backups in a row may hold only the pages that changed; 0: each holds "   \
-      "all.")                                                                            \
+      "all. Sets always do.")                                                            \
     O(BACKUP_ON_SHUTDOWN, "backup.on.shutdown", BK__BOOL, "", "true", 0, 0, "",          \
       "BACKUP_ON_SHUTDOWN", "Whether bk_shutdown() makes a last backup.")                \
     O(BACKUP_LOCK_WAIT, "backup.lock.wait", BK__INT, "ms", "60000", 0, 3600000, "",      \

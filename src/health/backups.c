@@ -31,17 +31,22 @@ static struct bk__finding degraded(const char *code, const char *message) {
     return (struct bk__finding){"backup", BK__DEGRADED, code, message, NULL};
 }
 
-/* Whether the last attempt failed: a success since then has mended it. */
+static bool is_since(struct json_object *status, const char *name, int64_t failed_ms) {
+    int64_t at_ms = 0;
+    return bk__stamp_parse(bk__json_text(status, name, ""), &at_ms) && at_ms >= failed_ms;
+}
+
+/* Whether the last attempt failed: a success since then has mended it, or a check that found nothing
+   changed since the newest backup. */
 static bool failed_last(struct look *look) {
     struct json_object *failure = bk__json_member(look->status, "last_failure");
-    const char *success = bk__json_text(look->status, "last_success_at", "");
     int64_t failed_ms = 0;
-    int64_t success_ms = 0;
     if (failure == NULL ||
         !bk__stamp_parse(bk__json_text(failure, "at", ""), &failed_ms)) {
         return false;
     }
-    if (bk__stamp_parse(success, &success_ms) && success_ms >= failed_ms) {
+    if (is_since(look->status, "last_success_at", failed_ms) ||
+        is_since(look->status, "last_verified_at", failed_ms)) {
         return false;
     }
     snprintf(look->text, TEXT, "The last backup failed: %s",

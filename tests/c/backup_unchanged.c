@@ -75,7 +75,7 @@ static void test_backup_unchanged__does_not_read_the_database(void **state) {
     box_assert_text("result.name", first);
     char command[1024];
     snprintf(command, sizeof command,
-             "grep -c '\"fingerprint\":\"1 [0-9a-f]' '%s.botkeep/backup.json'",
+             "grep -c '\"database\":\"1 [0-9a-f]' '%s.botkeep/backup.json'",
              box_database());
     assert_int_equal(box_count(command), 1);
 }

@@ -90,6 +90,7 @@ export interface Options {
     backup_rescue?: boolean;
     /**
      * How many backups in a row may hold only the pages that changed; 0: each holds all.
+     * Sets always do.
      */
     backup_deltas?: number;
     /** Whether bk_shutdown() makes a last backup. */

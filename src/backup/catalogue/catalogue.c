@@ -304,6 +304,17 @@ void bk__catalogue_free(struct bk__catalogue *catalogue) {
     memset(catalogue, 0, sizeof *catalogue);
 }
 
+int bk__catalogue_next(const char *dir, int64_t *ret_sequence) {
+    struct bk__catalogue catalogue;
+    int rc = bk__catalogue_load(dir, &catalogue);
+    if (rc == 0) {
+        int64_t last = catalogue.last_sequence;
+        *ret_sequence = last < BK__SEQUENCE_LIMIT ? last + 1 : BK__SEQUENCE_LIMIT;
+        bk__catalogue_free(&catalogue);
+    }
+    return rc;
+}
+
 bool bk__catalogue_has(const struct bk__catalogue *catalogue, const char *name) {
     for (size_t i = 0; i < catalogue->count; i++) {
         if (strcmp(catalogue->items[i].name, name) == 0) {

@@ -31,6 +31,9 @@ struct bk__catalogue {
 int bk__catalogue_load(const char *dir, struct bk__catalogue *ret);
 void bk__catalogue_free(struct bk__catalogue *catalogue);
 
+/* The sequence of the next backup of the folder. */
+int bk__catalogue_next(const char *dir, int64_t *ret_sequence);
+
 /* Whether a name is in it, be it broken. */
 bool bk__catalogue_has(const struct bk__catalogue *catalogue, const char *name);
 

@@ -1,47 +1,30 @@
 /*
  * Making a set: the steps of one backup for each store side by side in one unfinished folder,
  * which one rename turns into the set.
- * Not how a store is saved: make.c. Not the tar: set_tar.c. Called by create.c and restore.c.
+ * Not how a store is saved: make.c. Not what the manifest says: set_facts.c. Not the tar: set_tar.c.
+ * Called by create.c and restore.c.
  */
-#include <backup/set/set.h>
+#include <backup/set/setting.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 #include <botkeep.h>
 #include <base/buf.h>
-#include <base/json.h>
 #include <core/config.h>
 #include <core/error.h>
 #include <core/job.h>
 #include <os/file.h>
-#include <backup/catalogue/catalogue.h>
 #include <backup/seal/encryption.h>
 #include <backup/catalogue/folder.h>
 #include <backup/make.h>
 #include <backup/catalogue/manifest.h>
 #include <backup/set/set_tar.h>
+#include <backup/unchanged.h>
 
 #define MANIFEST "manifest.json"
 #define MOST_AT_ONCE 100000
-
-/* One set on its way. */
-struct setting {
-    struct bk__job *job;
-    const struct bk__folder *folder;
-    const struct bk__make *request;
-    struct bk__set_store *stores;
-    size_t count;
-    bool whole, tar;
-    struct bk__folder inside; /* the unfinished folder, without a lock of its own */
-    struct bk__manifest facts;
-    struct bk__make requests[BK__STORES];
-    char stems[BK__STORES][BK__NAME_SIZE];
-    struct bk__making *making[BK__STORES];
-    int64_t began, packing; /* monotonic */
-};
 
 /* ---- stores that fail --------------------------------------------------------------------- */
 
@@ -74,7 +57,7 @@ void bk__set_close(struct bk__set *set) {
     }
 }
 
-static size_t count_good(const struct setting *s) {
+static size_t count_good(const struct bk__setting *s) {
     size_t good = 0;
     for (size_t i = 0; i < s->count; i++) {
         good += s->stores[i].rc == 0;
@@ -82,8 +65,7 @@ static size_t count_good(const struct setting *s) {
     return good;
 }
 
-/* "redis: WHY" of each store that failed. NULL: out of memory. */
-static char *tell_failed(const struct setting *s) {
+char *bk__setting_failed(const struct bk__setting *s) {
     struct bk__buf text = {0};
     for (size_t i = 0; i < s->count; i++) {
         if (s->stores[i].rc != 0) {
@@ -95,7 +77,7 @@ static char *tell_failed(const struct setting *s) {
 }
 
 /* Whether the set still makes sense; otherwise the error of it all. */
-static int check_failed(const struct setting *s) {
+static int check_failed(const struct bk__setting *s) {
     size_t good = count_good(s);
     if (good == s->count || (good > 0 && !s->whole)) {
         return 0;
@@ -104,7 +86,7 @@ static int check_failed(const struct setting *s) {
     for (size_t i = 0; rc == 0 && i < s->count; i++) {
         rc = s->stores[i].rc;
     }
-    char *why = tell_failed(s);
+    char *why = bk__setting_failed(s);
     rc = why == NULL ? bk__fail_memory()
                      : bk__fail(rc, "No backup of the set was made. %s", why);
     free(why);
@@ -144,7 +126,7 @@ static bool is_taken(const char *stem, char *const *names, size_t count) {
 }
 
 /* The name is the time to the millisecond: a later one while something has it. */
-static int choose_name(struct setting *s) {
+static int choose_name(struct bk__setting *s) {
     char **names = NULL;
     size_t count = 0;
     s->facts.form = (struct bk__form){.content = "set"};
@@ -169,7 +151,7 @@ static int choose_name(struct setting *s) {
                     s->folder->path);
 }
 
-static int make_folder(struct setting *s) {
+static int make_folder(struct bk__setting *s) {
     int rc = choose_name(s);
     if (rc != 0) {
         return rc;
@@ -186,13 +168,13 @@ static int make_folder(struct setting *s) {
 
 /* A dump of Redis is packed by Redis; and what goes into a tar is packed there, unless it is
    encrypted before. */
-static const char *chosen(const struct setting *s, const struct bk__store *store) {
+static const char *chosen(const struct bk__setting *s, const struct bk__store *store) {
     bool sealed = bk__encryption_wanted(bk__job_config(s->job));
     bool packed = (s->tar && !sealed) || strcmp(store->driver->content, "rdb") == 0;
     return packed ? "none" : s->request->compress;
 }
 
-static int take_snapshots(struct setting *s) {
+static int take_snapshots(struct bk__setting *s) {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < s->count; i++) {
         struct bk__set_store *store = &s->stores[i];
@@ -202,7 +184,8 @@ static int take_snapshots(struct setting *s) {
         bk__name_part(s->stems[i], s->facts.name, store->site.name);
         s->requests[i] = (struct bk__make){.kind = s->request->kind,
                                            .compress = chosen(s, store->store),
-                                           .stem = s->stems[i]};
+                                           .stem = s->stems[i],
+                                           .ret_fingerprint = store->fingerprint};
         rc = note(store, bk__make_begin(s->job, &s->inside, store->store, &s->requests[i],
                                         &s->making[i]));
     }
@@ -210,7 +193,7 @@ static int take_snapshots(struct setting *s) {
     return rc == 0 ? check_failed(s) : rc;
 }
 
-static int pack_each(struct setting *s) {
+static int pack_each(struct bk__setting *s) {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < s->count; i++) {
         if (s->stores[i].rc != 0) {
@@ -227,144 +210,10 @@ static int pack_each(struct setting *s) {
     return rc == 0 ? check_failed(s) : rc;
 }
 
-/* ---- the manifest --------------------------------------------------------------------------- */
-
-static int next_sequence(struct setting *s) {
-    struct bk__catalogue catalogue;
-    int rc = bk__catalogue_load(s->folder->path, &catalogue);
-    if (rc == 0) {
-        int64_t last = catalogue.last_sequence;
-        s->facts.sequence = last < BK__SEQUENCE_LIMIT ? last + 1 : BK__SEQUENCE_LIMIT;
-        bk__catalogue_free(&catalogue);
-    }
-    return rc;
-}
-
-/* What Node calls this machine, as readers of such manifests expect it. */
-static const char *arch(const struct utsname *system) {
-    return strcmp(system->machine, "x86_64") == 0    ? "x64"
-           : strcmp(system->machine, "aarch64") == 0 ? "arm64"
-                                                     : system->machine;
-}
-
-static struct json_object *about(const struct setting *s) {
-    struct utsname system = {0};
-    uname(&system); /* what it does not tell is empty */
-    struct json_object *whole = bk__json_object();
-    struct json_object *where = bk__json_object();
-    struct json_object *how = bk__json_object();
-    bool ok = whole != NULL && where != NULL && how != NULL &&
-              bk__json_add_text(where, "platform", "linux") &&
-              bk__json_add_text(where, "arch", arch(&system)) &&
-              bk__json_add_text(where, "release", system.release) &&
-              bk__json_add_text(where, "botkeep_version", bk_version()) &&
-              bk__json_add_bool(how, "compression_enabled",
-                                strcmp(s->request->compress, "none") != 0) &&
-              bk__json_add_int(
-                  how, "retention_days",
-                  bk__config_int(bk__job_config(s->job), BK__OPT_BACKUP_KEEP_DAYS));
-    ok = bk__json_put(whole, "system", where) && ok;
-    ok = bk__json_put(whole, "config", how) && ok;
-    if (ok) {
-        return whole;
-    }
-    json_object_put(whole);
-    return NULL;
-}
-
-/* What the set and its parts share, and why one that failed is none. */
-static int describe_parts(struct setting *s) {
-    for (size_t i = 0; i < s->count; i++) {
-        const struct bk__set_store *store = &s->stores[i];
-        struct bk__manifest *part = &s->facts.parts[i];
-        const struct bk__store_driver *driver =
-            store->store != NULL ? store->store->driver
-                                 : bk__store_driver_for(store->site.url);
-        snprintf(part->part, sizeof part->part, "%s", store->site.name);
-        snprintf(part->store, sizeof part->store, "%s",
-                 driver != NULL ? driver->name : "unknown");
-        snprintf(part->set, sizeof part->set, "%s", s->facts.name);
-        part->sequence = s->facts.sequence;
-        part->error = store->rc == 0 ? NULL : strdup(store->why);
-        if (store->rc != 0 && part->error == NULL) {
-            return bk__fail_memory();
-        }
-    }
-    return 0;
-}
-
-/* Sizes together, and one sum over the sums: lines as sha256sum prints them. */
-static int add_up(struct bk__manifest *set) {
-    struct bk__hash *images = bk__hash_new();
-    struct bk__hash *archives = bk__hash_new();
-    bool ok = images != NULL && archives != NULL;
-    for (size_t i = 0; ok && i < set->part_count; i++) {
-        const struct bk__manifest *part = &set->parts[i];
-        if (part->name[0] == '\0') {
-            continue;
-        }
-        char line[BK__SHA256_HEX + BK__NAME_SIZE + 4];
-        set->bytes += part->bytes;
-        set->database_bytes += part->database_bytes;
-        snprintf(line, sizeof line, "%s  %s\n", part->sha256, part->part);
-        bk__hash_add(images, line, strlen(line));
-        snprintf(line, sizeof line, "%s  %s\n", part->archive_sha256, part->name);
-        bk__hash_add(archives, line, strlen(line));
-    }
-    if (!ok) {
-        bk__hash_drop(images);
-        bk__hash_drop(archives);
-        return bk__fail_memory();
-    }
-    bk__hash_end(images, set->sha256);
-    bk__hash_end(archives, set->archive_sha256);
-    return 0;
-}
-
-/* All parts were sealed by the same settings; the set itself is a folder or a tar of them. */
-static void note_encryption(struct bk__manifest *set) {
-    const struct bk__manifest *part = bk__manifest_part(set, NULL);
-    if (part != NULL) {
-        set->encryption = part->encryption;
-        memcpy(set->key_id, part->key_id, sizeof set->key_id);
-    }
-}
-
-static int complete_facts(struct setting *s) {
-    struct bk__manifest *facts = &s->facts;
-    int rc = next_sequence(s);
-    if (rc == 0) {
-        rc = describe_parts(s);
-    }
-    if (rc == 0) {
-        rc = add_up(facts);
-    }
-    if (rc != 0) {
-        return rc;
-    }
-    note_encryption(facts);
-    const char *text = s->request->note;
-    bool partial = bk__manifest_is_partial(facts);
-    facts->note = text == NULL ? NULL : strdup(text);
-    facts->error = partial ? tell_failed(s) : NULL;
-    facts->tables = bk__json_object();
-    facts->about = about(s);
-    facts->verified = !partial;
-    facts->verified_ms = bk__job_wall(s->job);
-    facts->snapshot_ms = s->packing - s->began;
-    facts->verify_ms = bk__job_mono(s->job) - s->packing;
-    facts->total_ms = facts->snapshot_ms + facts->verify_ms;
-    snprintf(facts->kind, sizeof facts->kind, "%s", s->request->kind);
-    snprintf(facts->store, sizeof facts->store, "set");
-    bool ok = facts->tables != NULL && facts->about != NULL &&
-              (text == NULL || facts->note != NULL) && (!partial || facts->error != NULL);
-    return ok ? 0 : bk__fail_memory();
-}
-
 /* ---- publishing ----------------------------------------------------------------------------- */
 
 /* The manifest inside, understood again from the disk; and everything of the folder flushed. */
-static int write_manifest(struct setting *s) {
+static int write_manifest(struct bk__setting *s) {
     char *path = bk__folder_file(&s->inside, MANIFEST);
     char *text = bk__manifest_print(&s->facts);
     int rc = path == NULL || text == NULL ? bk__fail_memory() : bk__make_check(text);
@@ -382,7 +231,7 @@ static int write_manifest(struct setting *s) {
 
 /* One rename, and the folder is the set. Should that not reach the disk for certain, it is taken
    back: what was told to have failed must not appear later. */
-static int publish_folder(struct setting *s) {
+static int publish_folder(struct bk__setting *s) {
     char *path = bk__folder_file(s->folder, s->facts.name);
     if (path == NULL) {
         return BK_ENOMEM;
@@ -400,8 +249,8 @@ static int publish_folder(struct setting *s) {
                                      NULL);
 }
 
-static int publish(struct setting *s) {
-    int rc = complete_facts(s);
+static int publish(struct bk__setting *s) {
+    int rc = bk__setting_facts(s);
     if (rc == 0) {
         rc = write_manifest(s);
     }
@@ -415,7 +264,28 @@ static int publish(struct setting *s) {
     return rc == 0 ? publish_folder(s) : rc;
 }
 
-static int make(struct setting *s) {
+/* Whether a store's snapshot is what its part of the older set holds. */
+static int compare_one(struct bk__setting *s, size_t i) {
+    const struct bk__set_store *store = &s->stores[i];
+    const struct bk__manifest *part =
+        bk__manifest_part(s->request->same, store->site.name);
+    if (store->rc != 0 || part == NULL) {
+        return 0;
+    }
+    return bk__unchanged_is_noted(store) ? BK__MAKE_SAME
+                                         : bk__make_compare(s->making[i], part);
+}
+
+/* One store that changed, or of which it cannot be told, and the set is made of all. */
+static int compare(struct bk__setting *s) {
+    int rc = s->request->same != NULL ? BK__MAKE_SAME : 0;
+    for (size_t i = 0; rc == BK__MAKE_SAME && i < s->count; i++) {
+        rc = compare_one(s, i);
+    }
+    return rc;
+}
+
+static int make(struct bk__setting *s) {
     s->facts.parts = calloc(s->count, sizeof *s->facts.parts);
     if (s->facts.parts == NULL) {
         return bk__fail_memory();
@@ -429,6 +299,9 @@ static int make(struct setting *s) {
         rc = take_snapshots(s);
     }
     if (rc == 0) {
+        rc = compare(s);
+    }
+    if (rc == 0) {
         rc = pack_each(s);
     }
     return rc == 0 ? publish(s) : rc;
@@ -438,15 +311,16 @@ int bk__set_make(struct bk__job *job, const struct bk__folder *folder,
                  struct bk__set *set, const struct bk__make *request,
                  struct bk__manifest *ret) {
     const char *layout = bk__config_text(bk__job_config(job), BK__OPT_BACKUP_SET);
-    struct setting s = {.job = job,
-                        .folder = folder,
-                        .request = request,
-                        .stores = set->stores,
-                        .count = set->count,
-                        .whole = set->whole,
-                        .tar = strcmp(layout, "tar") == 0,
-                        .inside = *folder, /* its other members hold for the parts too */
-                        .began = bk__job_mono(job)};
+    struct bk__setting s = {.job = job,
+                            .folder = folder,
+                            .request = request,
+                            .stores = set->stores,
+                            .count = set->count,
+                            .whole = set->whole,
+                            .tar = strcmp(layout, "tar") == 0,
+                            .inside =
+                                *folder, /* its other members hold for the parts too */
+                            .began = bk__job_mono(job)};
     s.inside.path = NULL;
     s.inside.lock_fd = -1;
     int rc = make(&s);

@@ -22,6 +22,9 @@ struct bk__set_store {
     struct bk__store *store; /* NULL: it could not be opened, or is left out */
     int rc;                  /* what it failed with; 0 */
     char *why;               /* the text of that; the caller frees */
+    /* Of its state now, or of the snapshot; and of the state in request->same. "": not told. */
+    char fingerprint[BK__FINGERPRINT_SIZE];
+    char noted[BK__FINGERPRINT_SIZE];
 };
 
 struct bk__set {
@@ -38,7 +41,8 @@ void bk__set_close(struct bk__set *set);
 /*
  * All snapshots first, one right after the other; then proof and packing of each; then all of it
  * appears by one rename. Of a whole one a store that fails fails it all; else the set is partial, and
- * only where every store failed there is none. *ret is to be cleared. On an error nothing is left.
+ * only where every store failed there is none. *ret is to be cleared. On an error nothing is left,
+ * nor on BK__MAKE_SAME: every store holds what it does in request->same.
  */
 int bk__set_make(struct bk__job *job, const struct bk__folder *folder,
                  struct bk__set *set, const struct bk__make *request,

@@ -107,6 +107,7 @@ const struct bk__store_driver bk__redis_driver = {
     .open = open_store,
     .close = close_store,
     .probe = bk__redis_probe,
+    .fingerprint = bk__redis_fingerprint,
     .snapshot = bk__redis_snapshot,
     .restore = bk__redis_restore,
     .ready = bk__redis_ready,

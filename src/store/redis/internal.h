@@ -84,6 +84,27 @@ int64_t bk__redis_info_int(const char *info, const char *field);
 /* Keys per database, {"db0": 12}, from the section keyspace. NULL: out of memory. */
 struct json_object *bk__redis_info_keys(const char *info);
 
+/* ---- fingerprint.c -------------------------------------------------------------------- */
+
+#define BK__REDIS_RESYNC 80 /* room for "+FULLRESYNC ID OFFSET" */
+
+struct bk__redis_look {
+    char id
+        [48]; /* of the replication's history; "": nothing can be told, as of a replica */
+    int64_t offset;
+    int64_t changes;           /* since the server's own last save */
+    char keys[BK__SHA256_HEX]; /* of how many keys each database has */
+};
+
+int bk__redis_look(struct bk__redis_link *link, struct bk__redis_look *ret);
+/* The look as a fingerprint, "" where it tells nothing. */
+void bk__redis_look_text(const struct bk__redis_look *look,
+                         char ret[BK__FINGERPRINT_SIZE]);
+/* Does the server, by the look after a dump, still hold what it promised with that line? */
+bool bk__redis_look_same(const struct bk__redis_look *before,
+                         const struct bk__redis_look *after, const char *resync);
+int bk__redis_fingerprint(struct bk__store *store, char ret[BK__FINGERPRINT_SIZE]);
+
 /* ---- the driver ----------------------------------------------------------------------- */
 
 struct bk__redis {

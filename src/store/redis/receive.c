@@ -35,8 +35,9 @@ struct transfer {
     int file;
     int64_t size; /* announced; -1: until the mark */
     int64_t got;
-    int64_t until;     /* monotonic: the whole transfer's end */
-    int64_t waited_ms; /* until the server had forked, at the latest */
+    int64_t until;                 /* monotonic: the whole transfer's end */
+    int64_t waited_ms;             /* until the server had forked, at the latest */
+    char resync[BK__REDIS_RESYNC]; /* the line that tells which state it is; "": none */
     char mark[MARK];
     unsigned char held[MARK + BK__RDB_TAIL];
     size_t holds, held_size; /* how much is to be held, and is */
@@ -269,6 +270,7 @@ static int ask_for_dump(struct transfer *t) {
     } else if (rc == 0 && *line != '+') {
         return refused(t, line);
     }
+    snprintf(t->resync, sizeof t->resync, "%.*s", (int)sizeof t->resync - 1, line);
     if (rc == 0) {
         rc = receive_line(t, line);
     }
@@ -330,9 +332,22 @@ static int version_of(const char *path) {
     return version;
 }
 
+/* What the server can be asked later, whether it still holds this; not worth an error. */
+static void take_fingerprint(struct bk__redis_link *link,
+                             const struct bk__redis_look *before, const char *resync,
+                             char ret[BK__FINGERPRINT_SIZE]) {
+    struct bk__redis_look after;
+
+    if (bk__redis_look(link, &after) == 0 &&
+        bk__redis_look_same(before, &after, resync)) {
+        bk__redis_look_text(&after, ret);
+    }
+}
+
 int bk__redis_snapshot(struct bk__store *store, const char *path, struct bk__image *ret) {
     struct bk__redis *redis = (struct bk__redis *)store;
     struct bk__redis_link link = {0};
+    struct bk__redis_look before = {0};
     struct transfer *t = calloc(1, sizeof *t);
     int rc;
 
@@ -340,6 +355,9 @@ int bk__redis_snapshot(struct bk__store *store, const char *path, struct bk__ima
         return bk__fail_memory();
     }
     rc = bk__redis_link_open(&link, redis->job, &redis->at);
+    if (rc == 0) {
+        rc = bk__redis_look(&link, &before);
+    }
     if (rc == 0) {
         t->link = &link;
         t->path = path;
@@ -351,7 +369,11 @@ int bk__redis_snapshot(struct bk__store *store, const char *path, struct bk__ima
     if (rc == 0) {
         redis->rdb_version = version_of(path);
     }
-    bk__redis_link_close(&link);
+    bk__redis_link_close(
+        &link); /* first: the server's pings to replicas move its offset */
+    if (rc == 0) {
+        take_fingerprint(&redis->link, &before, t->resync, ret->fingerprint);
+    }
     free(t);
     return rc;
 }

@@ -205,14 +205,14 @@ static int read_plain(struct bk__making *m, struct bk__archive_facts *ret) {
 /* Reads the archive from its file. Of a packed one it is known already that its blocks hold the
    image, so that only its bytes are compared with those that were written. */
 static int read_back(struct bk__making *m, struct bk__archive_facts *facts) {
-    int64_t differs = -1;
+    struct bk__damage differs = {0, 0};
     int rc = m->packed == m->scratch
                  ? read_plain(m, facts)
                  : bk__archive_reread(m->job, m->packed, facts, &differs);
     if (rc != 0 && rc != BK_ECORRUPT) {
         return rc;
     }
-    if (differs >= 0) {
+    if (differs.to > 0) {
         return bk__making_mismatch(m, "its bytes changed");
     }
     bool delta = m->facts.payload_bytes > 0;

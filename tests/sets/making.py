@@ -270,6 +270,8 @@ def damage_in_a_tar_is_found_wherever_it_is():
             for at in [size * i // 23 for i in range(23)] + [size - 1]:
                 flip(made['path'], at)
                 box.bad('backup', 'verify', code='BK_ECORRUPT', says=[made['name'], ' byte'])
+                found = box.run('backup', 'verify')[1]['result']['backups'][0]
+                need(found['damaged_from'] <= at < found['damaged_to'] <= size, (at, found))
                 flip(made['path'], at)
             same(box.good('backup', 'verify')['verified'], 1)
             with open(made['path'], 'ab') as file:

@@ -74,7 +74,10 @@ static int block_drain(void *context, const struct bk__block *block) {
 }
 
 static int block_blame(void *context, const struct bk__block *block, int why) {
-    return read_blame(context, block->at, (enum bk__codec_why)why);
+    const struct bk__pass *pass = context;
+    int rc = read_blame(context, block->at, (enum bk__codec_why)why);
+    note_place(pass->sink, block->at, block->at + (int64_t)block->in_size);
+    return rc;
 }
 
 /* No whole block begins here. That may be because the one before told a wrong size: those on their

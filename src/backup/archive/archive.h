@@ -39,10 +39,10 @@ struct bk__packing {
 int bk__archive_pack(struct bk__job *job, const struct bk__packing *what,
                      struct bk__archive_facts *ret);
 
-/* Reads the file again and compares its bytes with those that were written: *ret_at is where the
-   first part that differs begins, -1: none does. */
+/* Reads the file again and compares its bytes with those that were written, by their sums alone:
+   *ret is the first part that differs, {0} when none does. */
 int bk__archive_reread(struct bk__job *job, const char *path,
-                       const struct bk__archive_facts *written, int64_t *ret_at);
+                       const struct bk__archive_facts *written, struct bk__damage *ret);
 
 /* Where reading goes, and under which name progress is told. */
 struct bk__archive_sink {

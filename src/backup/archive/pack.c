@@ -181,9 +181,8 @@ static int reread(struct bk__pass *pass, unsigned char *piece) {
 }
 
 int bk__archive_reread(struct bk__job *job, const char *path,
-                       const struct bk__archive_facts *written, int64_t *ret_at) {
+                       const struct bk__archive_facts *written, struct bk__damage *ret) {
     struct bk__pass pass = {.job = job, .in_path = path};
-    int64_t to = 0;
     unsigned char *piece = malloc(BK__CODEC_BLOCK);
     if (piece == NULL) {
         return bk__fail_memory();
@@ -195,11 +194,14 @@ int bk__archive_reread(struct bk__job *job, const char *path,
         bk__file_close(pass.in_fd);
     }
     free(piece);
-    *ret_at = -1;
-    if (rc == 0 && pass.places.bytes != written->bytes) {
-        *ret_at = pass.places.bytes;
+    *ret = (struct bk__damage){0, 0};
+    int64_t bytes = pass.places.bytes;
+    if (rc == 0 && bytes != written->bytes) {
+        bool cut = bytes < written->bytes;
+        *ret = (struct bk__damage){cut ? bytes : written->bytes,
+                                   cut ? written->bytes : bytes};
     } else if (rc == 0) {
-        bk__places_differ(&pass.places, &written->places, ret_at, &to);
+        bk__places_differ(&pass.places, &written->places, &ret->from, &ret->to);
     }
     return rc;
 }

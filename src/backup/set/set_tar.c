@@ -260,6 +260,28 @@ static int place_damage(const struct reading *r) {
     return rc;
 }
 
+/* A part's own sum says that something in it is wrong; the sums of the file's parts say where. */
+static int place_member(struct bk__job *job, const char *path, const struct reading *r) {
+    const struct bk__archive_facts known = {.bytes = r->set->bytes,
+                                            .places = r->set->places};
+    struct bk__damage damage = {0, 0};
+    char *why = strdup(bk__error_text());
+    int rc =
+        why == NULL ? bk__fail_memory() : bk__archive_reread(job, path, &known, &damage);
+    if (rc == 0) {
+        rc = damage.to == 0 ? bk__fail(BK_ECORRUPT, "%s", why)
+                            : bk__fail(BK_ECORRUPT,
+                                       "%s The file differs between bytes %" PRId64
+                                       " and %" PRId64 ".",
+                                       why, damage.from, damage.to);
+    }
+    if (rc == BK_ECORRUPT && r->out->damage != NULL) {
+        *r->out->damage = damage;
+    }
+    free(why);
+    return rc;
+}
+
 int bk__set_tar_read(struct bk__job *job, const char *path,
                      const struct bk__manifest *set, const struct bk__set_tar_out *out) {
     struct reading r = {.set = set, .out = out};
@@ -274,8 +296,8 @@ int bk__set_tar_read(struct bk__job *job, const char *path,
     int rc = bk__archive_check(job, path, set, sink);
     if (rc == 0) {
         rc = check_end(&r);
-    } else if (rc == BK_ECORRUPT && r.rc == 0) {
-        rc = place_damage(&r);
+    } else if (rc == BK_ECORRUPT) {
+        rc = r.rc == 0 ? place_damage(&r) : place_member(job, path, &r);
     }
     bk__hash_drop(r.hash);
     return rc;

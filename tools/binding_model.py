@@ -53,11 +53,18 @@ class Member:
     name: str
     kind: str = 'object'       # text int number bool object list
     nullable: bool = False
+    optional: bool = False     # results only: it may not be there
     required: bool = False     # arguments only
     values: List[str] = field(default_factory=list)
     doc: str = ''
     members: Dict[str, 'Member'] = field(default_factory=dict)   # of the object, or of each item
     item: Optional[str] = None  # of a list without members: the kind of its items
+
+
+    @property
+    def is_path(self) -> bool:
+        """Of an argument: objects that stand for a path are taken, too."""
+        return self.kind == 'text' and self.name in ('to', 'dir')
 
 
 @dataclass
@@ -102,7 +109,7 @@ def camel(snake: str) -> str:
 
 
 def read_type(text: str) -> Dict[str, object]:
-    return {'kind': text.rstrip('?') or 'text', 'nullable': text.endswith('?')}
+    return {'kind': text.rstrip('?~') or 'text', 'nullable': text.endswith('?')}
 
 
 def closed_list(value: object) -> List[str]:
@@ -133,8 +140,9 @@ def read_result(rows: List[Dict[str, object]]) -> Member:
             kind = read_type(str(row['type']))
             here.doc = str(row.get('doc') or '')
             here.nullable = bool(kind['nullable'])
+            here.optional = str(row['type']).endswith('~')
             if is_list:
-                here.item = None if kind['kind'] in ('list', 'object') else str(kind['kind'])
+                here.item = str(kind['kind'])
             else:
                 here.kind = str(kind['kind'])
                 here.values = closed_list(row.get('values'))

@@ -81,8 +81,7 @@ def abi_file(model: Model) -> str:
 
 def member_hint(member: Member, name: str) -> str:
     if member.kind == 'list':
-        hint = (name if member.members else
-                HINTS.get(member.item or '', 'Record<string, unknown>')) + '[]'
+        hint = (name if member.members else HINTS.get(member.item or '', 'unknown')) + '[]'
     elif member.members:
         hint = name
     elif member.values:
@@ -99,14 +98,15 @@ def interface(name: str, member: Member, doc: str) -> str:
         inner_name = name + camel(key)
         if inner.members:
             before += interface(inner_name, inner, inner.doc)
-        lines.append('%s    %s: %s;\n' % (comment(inner.doc, '    '), key,
-                                          member_hint(inner, inner_name)))
+        lines.append('%s    %s%s: %s;\n' % (comment(inner.doc, '    '), key, '?' if inner.optional else '',
+                                            member_hint(inner, inner_name)))
     return before + comment(doc) + 'export interface %s {\n%s}\n\n' % (name, ''.join(lines))
 
 
 def arguments(operation: Operation) -> str:
     lines = ['%s    %s%s: %s;\n' % (comment(a.doc, '    '), a.name, '' if a.required else '?',
-                                    union(a.values) if a.values else HINTS[a.kind])
+                                    (union(a.values) if a.values else HINTS[a.kind] + (' | Url' if a.is_path else ''))
+                                    + ('' if a.required else ' | null | undefined'))
              for a in operation.arguments]
     return 'export interface %sArgs {\n%s}\n\n' % (operation.type_name, ''.join(lines))
 
@@ -120,15 +120,19 @@ def method(operation: Operation) -> str:
     takes = 'args: %sArgs%s' % (operation.type_name, '' if needed else ' = {}')
     return '%s    %s(%s): Job<%s> {\n        return this.keeper.run("%s"%s);\n    }\n' % (
         comment(operation.doc, '    '), operation.verb, takes if operation.arguments else '',
-        result_name(operation), operation.name, ', { ...args }' if operation.arguments else '')
+        result_name(operation), operation.name, ', args' if operation.arguments else '')
 
 
 def options(model: Model) -> str:
-    out = [comment('Every option: backup.dir is backup_dir, or options: {"backup.dir": ...}.'),
+    out = [comment('A URL, such as new URL("bot.db", import.meta.url): that of a file is its path.'),
+           'export interface Url {\n    readonly href: string;\n    readonly protocol: string;\n}\n\n',
+           comment('Every option: backup.dir is backup_dir, or options: {"backup.dir": ...}. Null and '
+                   'undefined leave it to the environment, .env and the default.'),
            'export interface Options {\n']
     for option in model.options:
         hint = union(option.choices) if option.choices else HINTS[option.kind]
-        out.append('%s    %s?: %s;\n' % (comment(option.doc, '    '), option.snake, hint))
+        hint += ' | Url' if option.kind == 'path' else ''
+        out.append('%s    %s?: %s | null | undefined;\n' % (comment(option.doc, '    '), option.snake, hint))
     return ''.join(out + ['}\n\n'])
 
 
@@ -144,7 +148,7 @@ def operations_file(model: Model) -> str:
                                  'What %s answers.' % operation.name))
     out.append(comment('What starts operations: a keeper.')
                + 'export interface Runs {\n    run<T = Record<string, unknown>>(operation: string, '
-               'args?: Record<string, unknown>): Job<T>;\n}\n\n')
+               'args?: object | null): Job<T>;\n}\n\n')
     for space, each in model.spaces().items():
         out.append('%sexport class %s {\n    constructor(private readonly keeper: Runs) {}\n\n%s}\n\n'
                    % (comment('keeper.%s' % space), camel(space), '\n'.join(method(o) for o in each)))
@@ -153,7 +157,7 @@ def operations_file(model: Model) -> str:
     for space in model.spaces():
         out.append('    readonly %s = new %s(this);\n' % (space, camel(space)))
     out.append('\n    abstract run<T = Record<string, unknown>>(operation: string, '
-               'args?: Record<string, unknown>): Job<T>;\n}\n')
+               'args?: object | null): Job<T>;\n}\n')
     return ''.join(out)
 
 

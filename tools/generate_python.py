@@ -17,6 +17,7 @@ CTYPES = {'int': 'c_int', 'double': 'c_double', 'const char *': 'c_char_p', 'cha
           'bk_keeper *': 'c_void_p', 'void': 'None'}
 HINTS = {'text': 'str', 'path': 'str', 'int': 'int', 'number': 'float', 'bool': 'bool',
          'choice': 'str', 'secret': 'str', 'object': 'Dict[str, Any]', 'list': 'List[Any]'}
+PATHLIKE = 'Union[str, "os.PathLike[str]"]'
 
 
 def wrap(text: str, indent: str, width: int = 88) -> str:
@@ -107,7 +108,7 @@ def errors_file(model: Model) -> str:
 
 def member_hint(member: Member, name: str) -> str:
     if member.kind == 'list':
-        inner = name if member.members else HINTS.get(member.item or '', 'Dict[str, Any]')
+        inner = name if member.members else HINTS.get(member.item or '', 'Any')
         hint = 'List[%s]' % inner
     elif member.members:
         hint = name
@@ -125,7 +126,8 @@ def typed_dict(name: str, member: Member, doc: str) -> str:
         inner_name = name + camel(key)
         if inner.members:
             before += typed_dict(inner_name, inner, inner.doc)
-        lines.append('    %s: %s\n' % (key, member_hint(inner, inner_name)))
+        hint = member_hint(inner, inner_name)
+        lines.append('    %s: %s\n' % (key, 'NotRequired[%s]' % hint if inner.optional else hint))
     head = 'class %s(TypedDict):\n' % name + (wrap(doc, '    ') + '\n' if doc else '')
     return before + '\n' + head + ''.join(lines) + '\n'
 
@@ -144,7 +146,7 @@ def method(operation: Operation) -> str:
     if operation.arguments:
         parameters.append('*')
     for each in sorted(operation.arguments, key=lambda a: not a.required):
-        hint = literal(each.values) if each.values else HINTS[each.kind]
+        hint = literal(each.values) if each.values else PATHLIKE if each.is_path else HINTS[each.kind]
         parameters.append('%s: %s' % (argument_name(each), hint) if each.required else
                           '%s: Optional[%s] = None' % (argument_name(each), hint))
     head = '    def %s(%s) -> Job[%s]:\n' % (operation.verb, ', '.join(parameters), result)
@@ -168,9 +170,12 @@ the types of arguments and results. Not the work itself: each method starts a jo
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List, Literal, Optional, Protocol, TypedDict, Union
+from typing import TYPE_CHECKING, Any, Dict, List, Literal, Optional, Protocol, TypedDict, Union
 
 from .job import Job
+
+if TYPE_CHECKING:
+    from typing_extensions import NotRequired
 
 
 class Runs(Protocol):
@@ -190,17 +195,17 @@ class Namespace:
         return self._keeper.run(operation, given)
 
 '''
-PATHLIKE = 'Union[str, "os.PathLike[str]"]'
 
 
 def options_dict(model: Model) -> str:
     out = ['\nclass Options(TypedDict, total=False):\n    """Every option as a keyword: '
-           'backup.dir is backup_dir. docs/reference/options.md says more."""\n\n']
+           'backup.dir is backup_dir. docs/reference/options.md says more.\n    None leaves it to the '
+           'environment, .env and the default."""\n\n']
     hints = {'path': PATHLIKE, 'choice': 'str'}
     for option in model.options:
         hint = literal(option.choices) if option.choices else \
             hints.get(option.kind, HINTS.get(option.kind, 'str'))
-        out.append('    %s: %s\n' % (option.snake, hint))
+        out.append('    %s: Optional[%s]\n' % (option.snake, hint))
     return ''.join(out) + '\n'
 
 

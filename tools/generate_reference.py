@@ -72,8 +72,8 @@ def argument_row(row):
 
 def member_row(row):
     values = ', '.join(code(c) for c in choices(row.get('values')))
-    nullable = ' or null' if row['type'].endswith('?') else ''
-    return [code(row['name']), (values or row['type'].rstrip('?')) + nullable, cell(row['doc'])]
+    rest = {'?': ' or null', '~': ', or not there'}.get(row['type'][-1], '')
+    return [code(row['name']), (values or row['type'].rstrip('?~')) + rest, cell(row['doc'])]
 
 
 def operations(tables):

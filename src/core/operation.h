@@ -14,9 +14,9 @@ struct json_object;
 /*
  * One member of a JSON object. In results, members of lists and objects are named by path:
  * "backups[].name", "memory.rss_bytes". type: text int number bool object list; "?" after it:
- * may be null; an argument of type data is bytes and no JSON: bk_save() hands it over.
- * values: "a|b" for a closed list, else "". For arguments, fallback NULL means required, ""
- * means absent.
+ * may be null; "~": may not be there. An argument of type data is bytes and no JSON: bk_save()
+ * hands it over. values: "a|b" for a closed list, else "". For arguments, fallback NULL means
+ * required, "" means absent.
  */
 struct bk__field {
     const char *name;

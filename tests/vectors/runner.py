@@ -9,13 +9,41 @@ import sqlite3
 import sys
 import tempfile
 
-from botkeep import BotkeepError, Keeper
+from botkeep import BotkeepError, Keeper, describe
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Wrong(Exception):
     """A story that went otherwise."""
+
+
+RESULTS = {row['name']: row['result'] for row in describe()['operations']}
+KINDS = {'text': str, 'int': int, 'number': (int, float), 'bool': bool, 'list': list, 'object': dict}
+
+
+def inside(objects, part):
+    """The members of that name: of each object, or of each item of its list."""
+    name, is_list = part.replace('[]', ''), part.endswith('[]')
+    found = [each[name] for each in objects if each.get(name) is not None]
+    return [item for each in found for item in each] if is_list else found
+
+
+def check_described(operation, result):
+    """The result is what the operation's table says: types, what may be null, what may be missing."""
+    for row in RESULTS[operation]:
+        *parents, last = row['name'].split('.')
+        objects = [result]
+        for part in parents:
+            objects = inside(objects, part)
+        kind, rest = row['type'].rstrip('?~'), row['type'][-1]
+        name = last.replace('[]', '')
+        for each in objects:
+            if name not in each and rest != '~' or name in each and each[name] is None and rest != '?':
+                raise Wrong('%s of %s is missing, and the table says %s' % (row['name'], operation, row['type']))
+        for value in inside(objects, last):
+            if value is not None and not isinstance(value, KINDS[kind]):
+                raise Wrong('%s of %s is %r, and the table says %s' % (row['name'], operation, value, row['type']))
 
 
 class Story:
@@ -151,12 +179,17 @@ class Story:
             raise Wrong('it went well, not %s: %s' % (expected['error'], json.dumps(result)))
         self.match(expected.get('result', '$any'), result, 'result')
 
+    def run(self, step):
+        args = self.fill(step['args']) if 'args' in step else None
+        result = self.keeper.run(step['run'], args).result(120)
+        check_described(step['run'], result)
+        return result
+
     def step(self, step):
         kind = next(iter(step))
         expected = step.get('expect', {})
         if kind == 'run':
-            self.expect(expected, lambda: self.keeper.run(
-                step['run'], self.fill(step['args']) if 'args' in step else None).result(120))
+            self.expect(expected, lambda: self.run(step))
         elif kind == 'sql' and 'do' in step:
             self.connection(step['sql']).executescript(self.fill(step['do']))
         elif kind == 'sql':

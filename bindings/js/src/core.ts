@@ -1,6 +1,8 @@
 // The keeper's inner half: the handle, the jobs that run, and the events taken from the library.
 // It holds no Keeper, except through jobs that run, so that an unused Keeper can be collected.
 
+import { fileURLToPath } from "node:url";
+
 import type { Handle } from "./abi.js";
 import { BotkeepError, check, codeOf, text } from "./errors.js";
 import { Job, type DoneEvent, type Progress } from "./job.js";
@@ -52,9 +54,10 @@ export class Core {
         return this.closed;
     }
 
-    run<T>(operation: string, args: Record<string, unknown> | undefined, keeper: unknown): Job<T> {
-        return this.started<T>(this.platform.library.bk_run(this.handle,
-            text(operation, "the operation"), args === undefined ? null : jsonOf(args)), operation, keeper);
+    run<T>(operation: string, args: object | null | undefined, keeper: unknown): Job<T> {
+        const name = text(operation, "the operation");
+        return this.started<T>(this.platform.library.bk_run(this.handle, name, jsonOf(args, name)),
+            name, keeper);
     }
 
     /** The image is copied before this returns. */
@@ -62,8 +65,10 @@ export class Core {
         if (!(image instanceof Uint8Array)) {
             throw new BotkeepError("BK_EINVAL", "the image must be a Uint8Array. Nothing was saved.");
         }
-        return this.started<T>(this.platform.library.bk_save(this.handle, image, image.byteLength,
-            jsonOf(args)), "store.save", keeper);
+        // A plain view: a class of its own may say any length.
+        const bytes = new Uint8Array(image.buffer, image.byteOffset, sizeOf.call(image));
+        return this.started<T>(this.platform.library.bk_save(this.handle, bytes, bytes.byteLength,
+            jsonOf(args, "save()")), "store.save", keeper);
     }
 
     private started<T>(answer: number, operation: string, keeper: unknown): Job<T> {
@@ -85,7 +90,7 @@ export class Core {
         if (ended) this.enders.add(ended);
         const kept = this.kept;
         this.kept = [];
-        for (const event of kept) listener(event);
+        for (const event of kept) guard(() => listener(event));
         this.watch?.listen();
         if (this.closed) ended?.();
         return () => {
@@ -137,12 +142,38 @@ export class Core {
     }
 }
 
-function jsonOf(args: object): string {
-    try {
-        return JSON.stringify(args);
-    } catch (error) {
-        throw new BotkeepError("BK_EINVAL", `the arguments are no JSON: ${String(error)}. Nothing was started.`);
+const sizeOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype),
+    "byteLength")!.get as (this: Uint8Array) => number;
+
+/** The arguments as JSON. What JSON.stringify() would change without a word is refused. */
+function jsonOf(args: object | null | undefined, operation: string): string | null {
+    if (args === null || args === undefined) return null;
+    const refuse = (why: string): never => {
+        throw new BotkeepError("BK_EINVAL", `The arguments of ${operation} ${why}. Nothing was started. `
+            + "Correct them and try again.");
+    };
+    if (typeof args !== "object" || Array.isArray(args)) refuse("must be an object such as {name: value}");
+    function replace(this: Record<string, unknown>, name: string, value: unknown): unknown {
+        const given = this[name]; // before its toJSON()
+        if (given instanceof URL) return optionText(given, name);
+        if (typeof value === "number" && !Number.isFinite(value)) refuse(`have ${value} as ${name}`);
+        if (["bigint", "function", "symbol"].includes(typeof value)) refuse(`have a ${typeof value} as ${name}`);
+        return typeof value === "string" ? text(value, name) : value;
     }
+    try {
+        return JSON.stringify(args, replace);
+    } catch (error) {
+        if (error instanceof BotkeepError) throw error;
+        return refuse(`are no JSON: ${String(error)}`);
+    }
+}
+
+/** What an option's value is for the library. A URL of a file is its path. */
+export function optionText(value: unknown, name: string): string {
+    if (value instanceof URL) return value.protocol === "file:" ? fileURLToPath(value) : value.href;
+    if (["string", "number", "boolean", "bigint"].includes(typeof value)) return text(String(value), name);
+    throw new BotkeepError("BK_EINVAL", `The option ${name} must be a string, a number, a boolean or a URL, `
+        + `not ${value instanceof Object ? "an object" : typeof value}. Nothing was done. Correct it.`);
 }
 
 /** A callback's own error is its author's: it surfaces as uncaught, after all events are dealt. */

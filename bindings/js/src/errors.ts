@@ -34,11 +34,13 @@ export function check(library: Library, answer: number): number {
     return answer;
 }
 
-/** A text argument: the C side ends it at a NUL, so one inside is refused. */
+/** A NUL, where the C side would end the text, or half a character, which it would not get as it is. */
+const BROKEN = /\0|\p{Surrogate}/u;
+
 export function text(value: unknown, what: string): string {
-    if (typeof value !== "string" || value.includes("\0")) {
-        throw new BotkeepError("BK_EINVAL",
-            `${what} must be a string without a NUL inside. Nothing was done. Correct the call.`);
+    if (typeof value !== "string" || BROKEN.test(value)) {
+        throw new BotkeepError("BK_EINVAL", `${what} must be a string without a NUL and without half `
+            + "characters (lone surrogates). Nothing was done. Correct the call.");
     }
     return value;
 }

@@ -4,6 +4,8 @@
 import type { Core } from "./core.js";
 import { BotkeepError } from "./errors.js";
 
+const HERE = new URL(".", import.meta.url);
+
 /** How far a job is: bytes or steps of a named phase. */
 export interface Progress {
     phase: string;
@@ -23,6 +25,8 @@ export class Job<T> implements PromiseLike<T> {
     private keeper: unknown;
     private readonly listeners: ((progress: Progress) => void)[] = [];
     private readonly ended: Promise<T>;
+    /** Where it was started: a failure comes from the event loop, which knows nothing of that. */
+    private readonly origin = new Error().stack;
     private settle!: { resolve(value: T): void; reject(error: BotkeepError): void };
 
     /** Made by a keeper. */
@@ -98,9 +102,15 @@ export class Job<T> implements PromiseLike<T> {
     end(event: DoneEvent): void {
         this.keeper = undefined;
         if (event.ok) this.settle.resolve(event.result as T);
-        else {
-            const { code, message } = event.error ?? { code: "", message: "" };
-            this.settle.reject(new BotkeepError(code, message, event.result));
-        }
+        else this.settle.reject(this.failure(event));
+    }
+
+    private failure(event: DoneEvent): BotkeepError {
+        const { code, message } = event.error ?? { code: "", message: "" };
+        const error = new BotkeepError(code, message, event.result);
+        const frames = (this.origin ?? "").split("\n").filter((line) => /^\s+at /.test(line)
+            && !line.includes(HERE.pathname) && !line.includes(decodeURI(HERE.pathname)));
+        error.stack = [`${error.name}: ${message}`, ...frames].join("\n");
+        return error;
     }
 }

@@ -1,16 +1,18 @@
 // The keeper as a bot sees it: options, opening and closing, what a bot reports. Not its operations
 // (operations.ts, generated) nor its events' way (core.ts).
 
-import { Core, type KeeperEvent } from "./core.js";
+/// <reference lib="esnext.disposable" preserve="true" />
+
+import { Core, optionText, type KeeperEvent } from "./core.js";
 import { BotkeepError, check, text } from "./errors.js";
 import type { Job } from "./job.js";
 import {
-    Namespaces, type HealthSnapshotResult, type Options, type StoreSaveArgs, type StoreSaveResult,
+    Namespaces, type HealthSnapshotResult, type Options, type StoreSaveArgs, type StoreSaveResult, type Url,
 } from "./operations.js";
 import { load } from "./platform/index.js";
 
 export type { KeeperEvent } from "./core.js";
-export type OptionValue = string | number | boolean | null;
+export type OptionValue = string | number | bigint | boolean | Url | null | undefined;
 
 export interface KeeperOptions extends Options {
     /** Options under the names they have everywhere else: {"backup.dir": "backups"}. */
@@ -39,6 +41,8 @@ const collected = new FinalizationRegistry<Core>((core) => core.close());
  *     const backup = await keeper.backup.create({ kind: "manual" });
  */
 export class Keeper extends Namespaces implements AsyncDisposable {
+    private ending: Promise<void> | undefined;
+
     private constructor(private readonly core: Core) {
         super();
         collected.register(this, core, this);
@@ -53,7 +57,7 @@ export class Keeper extends Namespaces implements AsyncDisposable {
         try {
             for (const [name, value] of allOptions(options)) {
                 check(platform.library, platform.library.bk_set(handle, text(name, "an option"),
-                    value === null ? null : text(String(value), name)));
+                    value === null ? null : optionText(value, name)));
             }
             await core.open();
         } catch (error) {
@@ -70,7 +74,7 @@ export class Keeper extends Namespaces implements AsyncDisposable {
     }
 
     /** Starts any operation by name. keeper.backup.create(...) and its like call it. */
-    run<T = Record<string, unknown>>(operation: string, args?: Record<string, unknown>): Job<T> {
+    run<T = Record<string, unknown>>(operation: string, args?: object | null): Job<T> {
         return this.core.run<T>(operation, args, this);
     }
 
@@ -86,12 +90,13 @@ export class Keeper extends Namespaces implements AsyncDisposable {
 
     /**
      * Waits for running work at most graceMs, makes the last backup, marks the run as cleanly
-     * ended, and closes. Rejects with BK_ECANCELLED when something had to be cut off.
+     * ended, and closes. Rejects with BK_ECANCELLED when something had to be cut off. A second
+     * call, as from a second signal, waits for the first.
      */
     async shutdown(graceMs = 30000): Promise<void> {
         const grace = whole(graceMs, "graceMs");
         collected.unregister(this);
-        await this.core.shutdown(grace);
+        await (this.ending ??= this.core.shutdown(grace));
     }
 
     /** Gives the keeper up at once; running jobs are cancelled. May be repeated. */
@@ -180,9 +185,13 @@ export class Keeper extends Namespaces implements AsyncDisposable {
 }
 
 function* allOptions(options: KeeperOptions): Generator<[string, OptionValue]> {
+    if (typeof options !== "object" || options === null) {
+        throw new BotkeepError("BK_EINVAL",
+            'The options must be an object such as {database: "bot.db"}. Nothing was done.');
+    }
     for (const [name, value] of Object.entries(options)) {
         if (value === undefined) continue;
-        if (name === "options") yield* Object.entries(value as Record<string, OptionValue>);
+        if (name === "options") yield* Object.entries((value ?? {}) as Record<string, OptionValue>);
         else yield [name.replaceAll("_", "."), value as OptionValue];
     }
 }

@@ -4,7 +4,16 @@
 
 import type { Job } from "./job.js";
 
-/** Every option: backup.dir is backup_dir, or options: {"backup.dir": ...}. */
+/** A URL, such as new URL("bot.db", import.meta.url): that of a file is its path. */
+export interface Url {
+    readonly href: string;
+    readonly protocol: string;
+}
+
+/**
+ * Every option: backup.dir is backup_dir, or options: {"backup.dir": ...}. Null and
+ * undefined leave it to the environment, .env and the default.
+ */
 export interface Options {
     /**
      * The bot's database: a path, or a URL (sqlite:///, sqlite+aiosqlite:///, file:,
@@ -12,144 +21,144 @@ export interface Options {
      * _USER, _PASSWORD, else of PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD; or
      * redis://.
      */
-    database?: string;
+    database?: string | Url | null | undefined;
     /**
      * A Redis server beside the database: redis://[[user]:password@]host[:port] or
      * unix:///path. Unset, a URL is made of REDIS_HOST, _PORT, _USERNAME, _PASSWORD.
      */
-    redis?: string;
+    redis?: string | null | undefined;
     /**
      * Whether the bot keeps the database in memory (sql.js) and saves it whole with
      * bk_save().
      */
-    database_memory?: boolean;
+    database_memory?: boolean | null | undefined;
     /**
      * The folder of botkeep's own records; empty: DATABASE.botkeep beside the database
      * file, .botkeep in the working folder for a database server.
      */
-    state_dir?: string;
+    state_dir?: string | Url | null | undefined;
     /** The folder of the backups, relative to the folder the process runs in. */
-    backup_dir?: string;
+    backup_dir?: string | Url | null | undefined;
     /**
      * Whether scheduled and shutdown backups are made; backup.create works in any case.
      */
-    backup_enabled?: boolean;
+    backup_enabled?: boolean | null | undefined;
     /** Hours between automatic backups; 0: none; 0.5 is half an hour. */
-    backup_every?: number;
+    backup_every?: number | null | undefined;
     /**
      * When automatic backups are made, as cron says it: minute hour day month weekday, or
      * @daily; when set, backup.every is not used.
      */
-    backup_cron?: string;
+    backup_cron?: string | null | undefined;
     /**
      * The time zone of backup.cron and of the days, weeks and months that retention
      * counts: a name such as Europe/Berlin.
      */
-    backup_timezone?: string;
+    backup_timezone?: string | null | undefined;
     /** Whether bk_open() makes a backup, before any migration. */
-    backup_on_start?: boolean;
+    backup_on_start?: boolean | null | undefined;
     /** A startup backup younger than this is enough for the next start, too. */
-    backup_start_gap?: number;
+    backup_start_gap?: number | null | undefined;
     /** How many backups of each kind stay; 0 keeps all. */
-    backup_keep?: number;
+    backup_keep?: number | null | undefined;
     /** Besides, every backup younger than this stays; 0: age keeps none. */
-    backup_keep_days?: number;
+    backup_keep_days?: number | null | undefined;
     /** Besides, the last backup of each of the newest so many days stays. */
-    backup_keep_daily?: number;
+    backup_keep_daily?: number | null | undefined;
     /** Besides, the last backup of each of the newest so many weeks stays. */
-    backup_keep_weekly?: number;
+    backup_keep_weekly?: number | null | undefined;
     /** Besides, the last backup of each of the newest so many months stays. */
-    backup_keep_monthly?: number;
+    backup_keep_monthly?: number | null | undefined;
     /**
      * auto compresses with gzip above 1 MB, which gunzip reads; zstd is smaller and
      * faster, and zstd -d reads it.
      */
-    backup_compress?: "auto" | "gzip" | "zstd" | "none";
+    backup_compress?: "auto" | "gzip" | "zstd" | "none" | null | undefined;
     /**
      * Hours between rehearsals: the newest backup is restored, checked and thrown away;
      * 0: none.
      */
-    backup_rehearse_every?: number;
+    backup_rehearse_every?: number | null | undefined;
     /**
      * A key file made by backup.key: with it backups are encrypted and read; empty:
      * neither.
      */
-    backup_key_file?: string;
+    backup_key_file?: string | Url | null | undefined;
     /**
      * A public key from backup.key: backups are encrypted for it and cannot be read here.
      */
-    backup_recipient?: string;
+    backup_recipient?: string | null | undefined;
     /**
      * Where there is more than one store: a set is a folder of archives, or one .tar.gz.
      */
-    backup_set?: "folder" | "tar";
+    backup_set?: "folder" | "tar" | null | undefined;
     /**
      * Whether bk_open() restores the newest verified backup when the database is missing,
      * empty or no database; what was there is set aside.
      */
-    backup_rescue?: boolean;
+    backup_rescue?: boolean | null | undefined;
     /**
      * How many backups in a row may hold only the pages that changed; 0: each holds all.
      * Sets always do.
      */
-    backup_deltas?: number;
+    backup_deltas?: number | null | undefined;
     /** Whether bk_shutdown() makes a last backup. */
-    backup_on_shutdown?: boolean;
+    backup_on_shutdown?: boolean | null | undefined;
     /** How long to wait for another process that holds the folder. */
-    backup_lock_wait?: number;
+    backup_lock_wait?: number | null | undefined;
     /** How long a snapshot may hold its read transaction. */
-    snapshot_limit?: number;
+    snapshot_limit?: number | null | undefined;
     /** How far the database's WAL may grow during a snapshot. */
-    snapshot_wal_limit?: number;
+    snapshot_wal_limit?: number | null | undefined;
     /** How long to wait for a writer that holds the database. */
-    busy_wait?: number;
+    busy_wait?: number | null | undefined;
     /** The folder of NNNN_name.sql migration files. */
-    migrate_dir?: string;
+    migrate_dir?: string | Url | null | undefined;
     /** Whether a backup is made before a batch of migrations. */
-    migrate_backup?: boolean;
+    migrate_backup?: boolean | null | undefined;
     /** Whether health is measured on a schedule. */
-    health_enabled?: boolean;
+    health_enabled?: boolean | null | undefined;
     /** Minutes between scheduled health snapshots. */
-    health_every?: number;
+    health_every?: number | null | undefined;
     /** How often the host promises to call bk_beat(). */
-    health_loop_period?: number;
+    health_loop_period?: number | null | undefined;
     /** A database larger than this is degraded. */
-    health_db_size?: number;
+    health_db_size?: number | null | undefined;
     /** The newest verified backup is degraded when older; 0: never. */
-    health_backup_age?: number;
+    health_backup_age?: number | null | undefined;
     /** A backup that takes longer is degraded; 0: never. */
-    health_backup_slow?: number;
+    health_backup_slow?: number | null | undefined;
     /** Less free space than this beside data or backups is degraded. */
-    health_disk_free?: number;
+    health_disk_free?: number | null | undefined;
     /** The memory limit where no cgroup sets one; 0: the machine's memory. */
-    memory_limit?: number;
+    memory_limit?: number | null | undefined;
     /**
      * Where the database is touched: auto proves thread, else process; own is for a
      * program that holds no other SQLite, as botkeep's own helper.
      */
-    guest_isolation?: "auto" | "thread" | "process" | "own";
+    guest_isolation?: "auto" | "thread" | "process" | "own" | null | undefined;
     /**
      * Whether this process is a run of the bot: recorded, with a schedule and a last
      * backup; tools say no.
      */
-    run_track?: boolean;
+    run_track?: boolean | null | undefined;
     /** The least level of log events. */
-    log_level?: "debug" | "info" | "warning" | "error" | "none";
+    log_level?: "debug" | "info" | "warning" | "error" | "none" | null | undefined;
     /** The .env file that is read at bk_open(); empty: none. */
-    env_file?: string;
+    env_file?: string | Url | null | undefined;
 }
 
 export interface BackupCreateArgs {
     /** Why it is made; retention counts each kind for itself. */
-    kind?: "manual" | "auto" | "startup" | "shutdown" | "pre_restore" | "pre_migration";
+    kind?: "manual" | "auto" | "startup" | "shutdown" | "pre_restore" | "pre_migration" | null | undefined;
     /** A text of yours that is kept with the backup. */
-    note?: string;
+    note?: string | null | undefined;
     /** Instead of the option backup.compress. */
-    compress?: "auto" | "gzip" | "zstd" | "none";
+    compress?: "auto" | "gzip" | "zstd" | "none" | null | undefined;
     /** Only this store, where the bot has more than one. */
-    store?: "database" | "redis";
+    store?: "database" | "redis" | null | undefined;
     /** Minutes: a verified backup of this kind that is younger is enough; 0: none is. */
-    gap?: number;
+    gap?: number | null | undefined;
 }
 
 /** Of a set: each store, with what a backup of it alone would tell. */
@@ -199,21 +208,21 @@ export interface BackupCreateResult {
     /** How the archive is encrypted. */
     encryption: "none" | "key" | "recipient";
     /** With which key, where it is. */
-    key_id: string;
+    key_id?: string;
     /** Rows of each table, by name. */
     tables: Record<string, unknown>;
     /** How many other backups it needs; 0: it holds all. */
     chain: number;
     /** Of one that holds only changes: how the name of the one it changes begins. */
-    parent: string;
+    parent?: string;
     /** SHA-256 of the database in that one. */
-    parent_sha256: string;
+    parent_sha256?: string;
     /** Size of the changes before they were packed. */
-    payload_bytes: number;
+    payload_bytes?: number;
     /** The note, where one was given. */
-    note: string;
+    note?: string;
     /** What its proof found worth knowing. */
-    remark: string;
+    remark?: string;
     /** Always true: what cannot be read back is no backup. */
     verified: boolean;
     /** When it was read back. */
@@ -225,35 +234,35 @@ export interface BackupCreateResult {
     /** From the beginning to the manifest. */
     total_ms: number;
     /** Names of old backups that retention deleted. */
-    pruned: Record<string, unknown>[];
+    pruned: string[];
     /** True when none was made because the one told of is younger than gap. */
-    recent: boolean;
+    recent?: boolean;
     /** True when none was needed: the one told of holds all of the database. */
     unchanged: boolean;
     /** When its snapshot began, where unchanged. */
-    unchanged_since: string;
+    unchanged_since?: string;
     /**
      * Of a set of several stores; with partial the job ends with BK_EPARTIAL, and tells
      * this result beside it.
      */
-    status: "complete" | "partial";
+    status?: "complete" | "partial";
     /** Of a store that is a server: which one it was. */
-    server_version: string;
+    server_version?: string;
     /** Of the program that dumped it, where one did. */
-    client_version: string;
+    client_version?: string;
     /** Of a set: the time between its snapshots. */
-    skew_ms: number;
+    skew_ms?: number;
     /** Of a set: each store, with what a backup of it alone would tell. */
-    stores: BackupCreateResultStores[];
+    stores?: BackupCreateResultStores[];
 }
 
 export interface BackupListArgs {
     /** Only backups of this kind. */
-    kind?: "manual" | "auto" | "startup" | "shutdown" | "pre_restore" | "pre_migration";
+    kind?: "manual" | "auto" | "startup" | "shutdown" | "pre_restore" | "pre_migration" | null | undefined;
     /** At most so many, the newest. */
-    limit?: number;
+    limit?: number | null | undefined;
     /** Also list the backups that other tools made. */
-    foreign?: boolean;
+    foreign?: boolean | null | undefined;
 }
 
 /** Of a set: its stores; one that could not be saved has no name, but an error. */
@@ -261,11 +270,11 @@ export interface BackupListResultBackupsStores {
     /** Which store. */
     store: "database" | "redis";
     /** When its snapshot began. */
-    snapshot_at: string;
+    snapshot_at?: string;
     /** Size of its archive. */
-    bytes: number;
+    bytes?: number;
     /** Why it could not be saved. */
-    error: string;
+    error?: string;
 }
 
 /** The backups, newest first. */
@@ -287,7 +296,7 @@ export interface BackupListResultBackups {
     /** How it is encrypted. */
     encryption: "none" | "key" | "recipient";
     /** With which key, where it is. */
-    key_id: string;
+    key_id?: string;
     /** SHA-256 of the database inside. */
     sha256: string;
     /** False once backup.verify found it damaged. */
@@ -295,23 +304,23 @@ export interface BackupListResultBackups {
     /** When it was last read back whole. */
     verified_at: string;
     /** Its note, where one was given. */
-    note: string;
+    note?: string;
     /** What its proof found worth knowing. */
-    remark: string;
+    remark?: string;
     /** The other tool's backup it was made from. */
-    adopted_from: string;
+    adopted_from?: string;
     /** What backup.verify found, where it is damaged. */
-    error: string;
+    error?: string;
     /** How many other backups it needs; 0: it holds all. */
     chain: number;
     /** Of one that holds only changes: how the name of the one it changes begins. */
-    parent: string;
+    parent?: string;
     /** Of a set of several stores: whether it has them all. */
-    status: "complete" | "partial";
+    status?: "complete" | "partial";
     /** Of a set: the time between its snapshots. */
-    skew_ms: number;
+    skew_ms?: number;
     /** Of a set: its stores; one that could not be saved has no name, but an error. */
-    stores: BackupListResultBackupsStores[];
+    stores?: BackupListResultBackupsStores[];
 }
 
 /** Those, newest first, where they were asked for. */
@@ -335,9 +344,9 @@ export interface BackupListResultForeign {
     /** When it was verified. */
     checked_at: string;
     /** Why it is torn. */
-    error: string;
+    error?: string;
     /** A symbolic link that leads to it. */
-    link: string;
+    link?: string;
 }
 
 /** What backup.list answers. */
@@ -355,23 +364,23 @@ export interface BackupListResult {
     /** Their size together. */
     foreign_bytes: number;
     /** Those, newest first, where they were asked for. */
-    foreign: BackupListResultForeign[];
+    foreign?: BackupListResultForeign[];
 }
 
 export interface BackupVerifyArgs {
     /** Which one; without it the newest. */
-    name?: string;
+    name?: string | null | undefined;
     /** All of them. */
-    all?: boolean;
+    all?: boolean | null | undefined;
     /** All that other tools made. */
-    foreign?: boolean;
+    foreign?: boolean | null | undefined;
     /**
      * full: every byte. structure: where each block begins and ends. sample: that, and
      * parts chosen at random until deadline_ms.
      */
-    depth?: "full" | "sample" | "structure";
+    depth?: "full" | "sample" | "structure" | null | undefined;
     /** How long a sample may take, for each backup. */
-    deadline_ms?: number;
+    deadline_ms?: number | null | undefined;
 }
 
 /** What was read. */
@@ -394,21 +403,21 @@ export interface BackupVerifyResultBackups {
     /** Of the archive: how many were compared with what the manifest says. */
     checked_bytes: number;
     /** Of a damaged archive: the first byte of the place that the error names. */
-    damaged_from: number;
+    damaged_from?: number;
     /** And the first one after that place. */
-    damaged_to: number;
+    damaged_to?: number;
     /** What is wrong, where something is. */
-    error: string;
+    error?: string;
     /** Of a set of several stores: whether it has them all. */
-    status: "complete" | "partial";
+    status?: "complete" | "partial";
     /** Another tool's: what it turned out to be. */
-    format: string;
+    format?: string;
     /** Another tool's: rows of each table. */
-    tables: Record<string, unknown>;
+    tables?: Record<string, unknown>;
     /** Another tool's: what should be known of it. */
-    note: string;
+    note?: string;
     /** Another tool's: how to restore it without us. */
-    by_hand: string;
+    by_hand?: string;
 }
 
 /** What backup.verify answers. */
@@ -423,7 +432,7 @@ export interface BackupVerifyResult {
 
 export interface BackupRehearseArgs {
     /** Which one; without it the newest verified one. */
-    name?: string;
+    name?: string | null | undefined;
 }
 
 /** What backup.rehearse answers. */
@@ -442,19 +451,19 @@ export interface BackupRehearseResult {
 
 export interface BackupRestoreArgs {
     /** Which one; without it the newest verified one. */
-    name?: string;
+    name?: string | null | undefined;
     /**
      * live: into the open database; staged: when the bot starts next; auto: live, or as a
      * whole file where the database does not open.
      */
-    mode?: "auto" | "live" | "staged";
+    mode?: "auto" | "live" | "staged" | null | undefined;
     /**
      * A path that does not exist: restore into that file instead; a set becomes a folder
      * of files.
      */
-    to?: string;
+    to?: string | Url | null | undefined;
     /** Of a set: only this store; without it all of them. */
-    store?: "database" | "redis";
+    store?: "database" | "redis" | null | undefined;
 }
 
 /** Of a set: what was restored, in this order. */
@@ -481,30 +490,30 @@ export interface BackupRestoreResult {
      * Where the files of a damaged database were set aside; PostgreSQL: the name of the
      * database that was there before.
      */
-    kept: string;
+    kept?: string;
     /** Size of the restored database. */
     bytes: number;
     /** Another tool's backup: what should be known of it. */
-    note: string;
+    note?: string;
     /** Of a set: what was restored, in this order. */
-    stores: BackupRestoreResultStores[];
+    stores?: BackupRestoreResultStores[];
     /** What happens next, for people. */
     message: string;
 }
 
 export interface BackupPruneArgs {
     /** Instead of the option backup.keep. */
-    keep?: number;
+    keep?: number | null | undefined;
     /** Instead of backup.keep.days. */
-    days?: number;
+    days?: number | null | undefined;
     /** Instead of backup.keep.daily. */
-    daily?: number;
+    daily?: number | null | undefined;
     /** Instead of backup.keep.weekly. */
-    weekly?: number;
+    weekly?: number | null | undefined;
     /** Instead of backup.keep.monthly. */
-    monthly?: number;
+    monthly?: number | null | undefined;
     /** Only tell what would be deleted. */
-    dry_run?: boolean;
+    dry_run?: boolean | null | undefined;
 }
 
 /** What was deleted, or would be. */
@@ -613,13 +622,13 @@ export interface BackupStatusResult {
 
 export interface BackupAdoptArgs {
     /** Which one of another tool's. */
-    name?: string;
+    name?: string | null | undefined;
     /** All that are whole and hold a SQLite database. */
-    all?: boolean;
+    all?: boolean | null | undefined;
     /** Its kind from now on; without it as its name tells. */
-    kind?: "manual" | "auto" | "startup" | "shutdown" | "pre_restore" | "pre_migration";
+    kind?: "manual" | "auto" | "startup" | "shutdown" | "pre_restore" | "pre_migration" | null | undefined;
     /** Delete the original once ours is made and proven. */
-    move?: boolean;
+    move?: boolean | null | undefined;
 }
 
 /** What became ours. */
@@ -633,7 +642,7 @@ export interface BackupAdoptResultAdopted {
     /** Whether the original was deleted. */
     moved: boolean;
     /** What should be known of it. */
-    note: string;
+    note?: string;
 }
 
 /** What was not adopted. */
@@ -656,15 +665,15 @@ export interface BackupAdoptResult {
 
 export interface BackupQueryArgs {
     /** Which backup; without it the newest verified one. */
-    name?: string;
+    name?: string | null | undefined;
     /** One statement that reads, with ? for parameters. */
     sql: string;
     /** Its parameters, in their order. */
-    parameters?: unknown[];
+    parameters?: unknown[] | null | undefined;
     /** At most so many rows, up to 100000. */
-    limit?: number;
+    limit?: number | null | undefined;
     /** How long the statement may take. */
-    timeout_ms?: number;
+    timeout_ms?: number | null | undefined;
 }
 
 /** What backup.query answers. */
@@ -672,24 +681,24 @@ export interface BackupQueryResult {
     /** The backup that was asked. */
     name: string;
     /** The names of the columns. */
-    columns: Record<string, unknown>[];
+    columns: string[];
     /** The rows, each a list of values; a BLOB is {"hex": "00ff"}. */
-    rows: Record<string, unknown>[];
+    rows: unknown[][];
     /** Whether there are more: the limit, or 4 MB, is reached. */
     truncated: boolean;
 }
 
 export interface BackupExtractArgs {
     /** Which backup; without it the newest verified one. */
-    name?: string;
+    name?: string | null | undefined;
     /** The new SQLite file; the path must not exist. */
-    to: string;
+    to: string | Url;
     /** The table to take, with its indexes. */
-    table?: string;
+    table?: string | null | undefined;
     /** Or a statement whose rows go into the table result. */
-    query?: string;
+    query?: string | null | undefined;
     /** How long it may take; without it as long as it needs. */
-    timeout_ms?: number;
+    timeout_ms?: number | null | undefined;
 }
 
 /** What backup.extract answers. */
@@ -705,20 +714,20 @@ export interface BackupExtractResult {
     /** How many rows it has. */
     rows: number;
     /** The columns that were written. */
-    columns: Record<string, unknown>[];
+    columns: string[];
     /** The indexes that were made. */
-    indexes: Record<string, unknown>[];
+    indexes: string[];
     /** What belongs to the table and is not there: triggers, ... */
-    left_out: Record<string, unknown>[];
+    left_out: string[];
 }
 
 export interface BackupKeyArgs {
     /** A path that does not exist, outside of backup.dir and state.dir. */
-    to: string;
+    to: string | Url;
     /**
      * shared: one key encrypts and reads; recipient: a pair whose public half encrypts.
      */
-    kind?: "shared" | "recipient";
+    kind?: "shared" | "recipient" | null | undefined;
 }
 
 /** What backup.key answers. */
@@ -737,7 +746,7 @@ export interface BackupKeyResult {
 
 export interface MigratePlanArgs {
     /** The folder of NNNN_name.sql files; without: migrate.dir. */
-    dir?: string;
+    dir?: string | Url | null | undefined;
 }
 
 /** Files that are not applied yet, in order. */
@@ -778,9 +787,9 @@ export interface MigratePlanResult {
 
 export interface MigrateUpArgs {
     /** The folder of NNNN_name.sql files; without: migrate.dir. */
-    dir?: string;
+    dir?: string | Url | null | undefined;
     /** Apply up to this version; without: all. */
-    to?: number;
+    to?: number | null | undefined;
 }
 
 /** What was applied now, in order. */
@@ -807,7 +816,7 @@ export interface MigrateUpResult {
 
 export interface MigrateStatusArgs {
     /** The folder of NNNN_name.sql files; without: migrate.dir. */
-    dir?: string;
+    dir?: string | Url | null | undefined;
 }
 
 /** The history, in order of version. */
@@ -1041,42 +1050,42 @@ export interface StoreProbeResult {
     /** Its size; Redis: the memory it uses. */
     bytes: number;
     /** SQLite: the size of its write-ahead log, 0 where there is none. */
-    wal_bytes: number;
+    wal_bytes?: number;
     /** SQLite: bytes of a page. */
-    page_size: number;
+    page_size?: number;
     /** SQLite: how many pages it has, those still in the log included. */
-    pages: number;
+    pages?: number;
     /** SQLite: wal, or the rollback journal mode of a new connection. */
-    journal_mode: string;
+    journal_mode?: string;
     /** SQLite's counter of schema changes. */
-    schema_version: number;
+    schema_version?: number;
     /** SQLite: whether the path leads to the file that the bot has open. */
-    same_file: boolean;
+    same_file?: boolean;
     /** How many tables it has, the engine's own left out. */
     tables: number;
     /** How long reading a page took, waiting for locks included; or an answer. */
     response_ms: number;
     /** PostgreSQL, Redis: the server's version. */
-    server_version: string;
+    server_version?: string;
     /** Redis: master or slave. */
-    role: string;
+    role?: string;
     /** Redis: standalone, cluster or sentinel. */
-    mode: string;
+    mode?: string;
     /** Redis: how many keys it has. */
-    keys: number;
+    keys?: number;
     /** Redis: keys per database, as {"db0": 12}. */
-    databases: Record<string, unknown>;
+    databases?: Record<string, unknown>;
     /**
      * PostgreSQL: the pg_dump that backups use: path, version, ok; error where none fits.
      */
-    client: Record<string, unknown>;
+    client?: Record<string, unknown>;
     /** PostgreSQL: what restores have kept under another name, to be dropped by you. */
-    kept_databases: Record<string, unknown>[];
+    kept_databases?: string[];
 }
 
 export interface StoreSaveArgs {
     /** Makes a backup of this kind of it as well. */
-    backup?: "manual" | "auto" | "startup" | "shutdown";
+    backup?: "manual" | "auto" | "startup" | "shutdown" | null | undefined;
 }
 
 /** What store.save answers. */
@@ -1095,7 +1104,7 @@ export interface StoreSaveResult {
 
 /** What starts operations: a keeper. */
 export interface Runs {
-    run<T = Record<string, unknown>>(operation: string, args?: Record<string, unknown>): Job<T>;
+    run<T = Record<string, unknown>>(operation: string, args?: object | null): Job<T>;
 }
 
 /** keeper.backup */
@@ -1104,17 +1113,17 @@ export class Backup {
 
     /** Makes a backup of the database, proves it, and deletes what is too old. */
     create(args: BackupCreateArgs = {}): Job<BackupCreateResult> {
-        return this.keeper.run("backup.create", { ...args });
+        return this.keeper.run("backup.create", args);
     }
 
     /** Lists the backups, newest first. */
     list(args: BackupListArgs = {}): Job<BackupListResult> {
-        return this.keeper.run("backup.list", { ...args });
+        return this.keeper.run("backup.list", args);
     }
 
     /** Reads backups to the end and compares every byte with their manifests. */
     verify(args: BackupVerifyArgs = {}): Job<BackupVerifyResult> {
-        return this.keeper.run("backup.verify", { ...args });
+        return this.keeper.run("backup.verify", args);
     }
 
     /**
@@ -1122,17 +1131,17 @@ export class Backup {
      * page, every index, the rows of every table.
      */
     rehearse(args: BackupRehearseArgs = {}): Job<BackupRehearseResult> {
-        return this.keeper.run("backup.rehearse", { ...args });
+        return this.keeper.run("backup.rehearse", args);
     }
 
     /** Restores a backup, after verifying it and saving what is there now. */
     restore(args: BackupRestoreArgs = {}): Job<BackupRestoreResult> {
-        return this.keeper.run("backup.restore", { ...args });
+        return this.keeper.run("backup.restore", args);
     }
 
     /** Deletes backups that are too old, and tells why each. */
     prune(args: BackupPruneArgs = {}): Job<BackupPruneResult> {
-        return this.keeper.run("backup.prune", { ...args });
+        return this.keeper.run("backup.prune", args);
     }
 
     /** Tells how the backups stand: the newest, the last failure, the next. */
@@ -1142,24 +1151,24 @@ export class Backup {
 
     /** Makes backups of other tools ours: proven, with a manifest, under retention. */
     adopt(args: BackupAdoptArgs = {}): Job<BackupAdoptResult> {
-        return this.keeper.run("backup.adopt", { ...args });
+        return this.keeper.run("backup.adopt", args);
     }
 
     /** Reads from a backup with SQL, without restoring it. */
     query(args: BackupQueryArgs): Job<BackupQueryResult> {
-        return this.keeper.run("backup.query", { ...args });
+        return this.keeper.run("backup.query", args);
     }
 
     /**
      * Puts one table of a backup, or what a query finds in it, into a file of its own.
      */
     extract(args: BackupExtractArgs): Job<BackupExtractResult> {
-        return this.keeper.run("backup.extract", { ...args });
+        return this.keeper.run("backup.extract", args);
     }
 
     /** Makes a key file for encrypted backups. */
     key(args: BackupKeyArgs): Job<BackupKeyResult> {
-        return this.keeper.run("backup.key", { ...args });
+        return this.keeper.run("backup.key", args);
     }
 }
 
@@ -1169,17 +1178,17 @@ export class Migrate {
 
     /** Says what migrate.up would apply, and what is wrong; writes nothing. */
     plan(args: MigratePlanArgs = {}): Job<MigratePlanResult> {
-        return this.keeper.run("migrate.plan", { ...args });
+        return this.keeper.run("migrate.plan", args);
     }
 
     /** Applies all pending migrations, or leaves everything as it was. */
     up(args: MigrateUpArgs = {}): Job<MigrateUpResult> {
-        return this.keeper.run("migrate.up", { ...args });
+        return this.keeper.run("migrate.up", args);
     }
 
     /** Shows what is applied, pending, wrong, and what failed; writes nothing. */
     status(args: MigrateStatusArgs = {}): Job<MigrateStatusResult> {
-        return this.keeper.run("migrate.status", { ...args });
+        return this.keeper.run("migrate.status", args);
     }
 }
 
@@ -1232,5 +1241,5 @@ export abstract class Namespaces implements Runs {
     readonly doctor = new Doctor(this);
     readonly store = new Store(this);
 
-    abstract run<T = Record<string, unknown>>(operation: string, args?: Record<string, unknown>): Job<T>;
+    abstract run<T = Record<string, unknown>>(operation: string, args?: object | null): Job<T>;
 }

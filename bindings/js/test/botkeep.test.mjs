@@ -2,8 +2,10 @@
 // workers, the end of the process. What all languages share is in tests/vectors.
 
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import * as path from "node:path";
 import test from "node:test";
+import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 
 import { BotkeepError, Job, Keeper, describe as describeLibrary, version } from "../dist/index.js";
@@ -349,4 +351,55 @@ check("worker: ended in the middle of an opening, which goes to its end", async 
     await ended;
     const keeper = await sandbox.keeper();
     assert.deepEqual((await keeper.backup.create()).tables, { users: 3 });
+});
+
+check("options: what is no value of one is refused, a URL of a file is its path", async (sandbox) => {
+    for (const options of [null, "bot.db", { database: {} }, { database: ["bot.db"] }, { database: () => 1 },
+        { backup_every: new Date() }, { database: Symbol("x") }, { database: "half \ud800" }]) {
+        await fails(() => Keeper.open(options), "BK_EINVAL");
+    }
+    const keeper = await sandbox.keeper({ database: pathToFileURL(sandbox.db), backup_keep: 7n });
+    assert.equal(keeper.get("database"), sandbox.db);
+    assert.equal(keeper.get("backup.keep"), "7");
+});
+
+check("arguments: what JSON would change without a word is refused", async (sandbox) => {
+    const keeper = await sandbox.keeper();
+    const itself = {};
+    itself.note = itself;
+    for (const args of [{ limit: NaN }, { limit: Infinity }, { limit: 5n }, { kind: () => 1 }, "manual", ["manual"], 5,
+        { kind: "half \udc00" }, itself]) {
+        await fails(() => keeper.backup.list(args), "BK_EINVAL");
+    }
+    assert.equal((await keeper.backup.list({ limit: undefined })).total, 0);
+    await keeper.backup.create();
+    const copy = path.join(sandbox.dir, "copy of it.db");
+    await keeper.backup.restore({ to: pathToFileURL(copy) });
+    assert.ok(existsSync(copy));
+});
+
+check("save: the bytes of the image count, not what its class says", async (sandbox) => {
+    const keeper = await sandbox.keeper({ database_memory: true });
+    class Boasts extends Uint8Array {
+        get byteLength() { return 1e9; }
+    }
+    await fails(() => keeper.save(new Boasts(8)), "BK_ECORRUPT");
+    for (const none of ["abc", undefined, new ArrayBuffer(8), new Uint16Array(8), new DataView(new ArrayBuffer(8))]) {
+        await fails(() => keeper.save(none), "BK_EINVAL");
+    }
+});
+
+check("failure: its stack names the line that started the job", async (sandbox) => {
+    const keeper = await sandbox.keeper();
+    const error = await keeper.backup.verify({ name: "nope" }).catch((failure) => failure);
+    assert.match(error.stack, /^BotkeepError: There is no backup nope/);
+    assert.match(error.stack, /botkeep\.test\.mjs/);
+    assert.doesNotMatch(error.stack, /dist\/core\.js/);
+});
+
+check("shutdown: a second signal waits for the first shutdown", async (sandbox) => {
+    const keeper = await sandbox.keeper();
+    await Promise.all([keeper.shutdown(10000), keeper.shutdown(10000)]);
+    await keeper.shutdown();
+    await fails(() => keeper.backup.list(), "BK_EHANDLE");
 });

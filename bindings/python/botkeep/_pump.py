@@ -27,10 +27,11 @@ alive: "weakref.WeakSet[Pump]" = weakref.WeakSet()
 
 
 def guard(call: Callable[..., None], *args: Any) -> None:
-    """A callback's own error is logged; it must not end the thread that calls back."""
+    """A callback's own error is logged, even its SystemExit; it must not end the thread that
+    calls back: jobs are waiting for that."""
     try:
         call(*args)
-    except Exception:
+    except BaseException:
         log.exception("a callback failed")
 
 

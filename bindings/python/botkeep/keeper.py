@@ -36,7 +36,17 @@ def option_text(value: Value) -> Optional[bytes]:
         return b"true" if value else b"false"
     if isinstance(value, (int, float)):
         return repr(value).encode()
-    return to_bytes(value)
+    if isinstance(value, (str, bytes, os.PathLike)):
+        return to_bytes(value)
+    raise InvalidError("an option cannot be %r. Nothing was changed. Give a str, a number, a bool, "
+                       "a path or None." % (value,))
+
+
+def json_value(value: object) -> str:
+    """What json cannot write itself: paths, as text."""
+    if isinstance(value, os.PathLike):
+        return os.fsdecode(value)
+    raise TypeError("%r is a %s" % (value, type(value).__name__))
 
 
 def milliseconds(seconds: float, what: str) -> int:
@@ -142,10 +152,10 @@ class Keeper(Namespaces):
         text = None
         if args is not None:
             try:
-                text = to_bytes(json.dumps(args, ensure_ascii=False, default=os.fspath))
+                text = to_bytes(json.dumps(args, ensure_ascii=False, default=json_value))
             except (TypeError, ValueError) as error:
-                raise InvalidError("the arguments of %s are no JSON: %s. Nothing was started."
-                                   % (operation, error)) from None
+                raise InvalidError("the arguments of %s are no JSON: %s. Nothing was started. "
+                                   "Correct them and try again." % (operation, error)) from None
         if self._pump is None:
             self._handle.call("bk_run", to_bytes(operation), text)
             raise StateError("the keeper is not open. Nothing was started. Call open().")
@@ -157,7 +167,11 @@ class Keeper(Namespaces):
         (sqlite3's serialize()) and puts it in the place of the database's file, in one step.
         backup: the kind of a backup to be made of it as well."""
         args = to_bytes(json.dumps({} if backup is None else {"backup": backup}))
-        copy = bytes(image)
+        try:
+            copy = memoryview(image).tobytes()
+        except TypeError:
+            raise InvalidError("the image is a %s. Nothing was saved. Give bytes, as sqlite3's "
+                               "serialize() does." % type(image).__name__) from None
         return self._opened().start_job("store.save", self, "bk_save", copy, len(copy), args)
 
     # -- events --

@@ -4,9 +4,12 @@ the types of arguments and results. Not the work itself: each method starts a jo
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List, Literal, Optional, Protocol, TypedDict, Union
+from typing import TYPE_CHECKING, Any, Dict, List, Literal, Optional, Protocol, TypedDict, Union
 
 from .job import Job
+
+if TYPE_CHECKING:
+    from typing_extensions import NotRequired
 
 
 class Runs(Protocol):
@@ -27,50 +30,51 @@ class Namespace:
 
 
 class Options(TypedDict, total=False):
-    """Every option as a keyword: backup.dir is backup_dir. docs/reference/options.md says more."""
+    """Every option as a keyword: backup.dir is backup_dir. docs/reference/options.md says more.
+    None leaves it to the environment, .env and the default."""
 
-    database: Union[str, "os.PathLike[str]"]
-    redis: str
-    database_memory: bool
-    state_dir: Union[str, "os.PathLike[str]"]
-    backup_dir: Union[str, "os.PathLike[str]"]
-    backup_enabled: bool
-    backup_every: float
-    backup_cron: str
-    backup_timezone: str
-    backup_on_start: bool
-    backup_start_gap: int
-    backup_keep: int
-    backup_keep_days: int
-    backup_keep_daily: int
-    backup_keep_weekly: int
-    backup_keep_monthly: int
-    backup_compress: Literal["auto", "gzip", "zstd", "none"]
-    backup_rehearse_every: float
-    backup_key_file: Union[str, "os.PathLike[str]"]
-    backup_recipient: str
-    backup_set: Literal["folder", "tar"]
-    backup_rescue: bool
-    backup_deltas: int
-    backup_on_shutdown: bool
-    backup_lock_wait: int
-    snapshot_limit: int
-    snapshot_wal_limit: int
-    busy_wait: int
-    migrate_dir: Union[str, "os.PathLike[str]"]
-    migrate_backup: bool
-    health_enabled: bool
-    health_every: float
-    health_loop_period: int
-    health_db_size: int
-    health_backup_age: float
-    health_backup_slow: float
-    health_disk_free: int
-    memory_limit: int
-    guest_isolation: Literal["auto", "thread", "process", "own"]
-    run_track: bool
-    log_level: Literal["debug", "info", "warning", "error", "none"]
-    env_file: Union[str, "os.PathLike[str]"]
+    database: Optional[Union[str, "os.PathLike[str]"]]
+    redis: Optional[str]
+    database_memory: Optional[bool]
+    state_dir: Optional[Union[str, "os.PathLike[str]"]]
+    backup_dir: Optional[Union[str, "os.PathLike[str]"]]
+    backup_enabled: Optional[bool]
+    backup_every: Optional[float]
+    backup_cron: Optional[str]
+    backup_timezone: Optional[str]
+    backup_on_start: Optional[bool]
+    backup_start_gap: Optional[int]
+    backup_keep: Optional[int]
+    backup_keep_days: Optional[int]
+    backup_keep_daily: Optional[int]
+    backup_keep_weekly: Optional[int]
+    backup_keep_monthly: Optional[int]
+    backup_compress: Optional[Literal["auto", "gzip", "zstd", "none"]]
+    backup_rehearse_every: Optional[float]
+    backup_key_file: Optional[Union[str, "os.PathLike[str]"]]
+    backup_recipient: Optional[str]
+    backup_set: Optional[Literal["folder", "tar"]]
+    backup_rescue: Optional[bool]
+    backup_deltas: Optional[int]
+    backup_on_shutdown: Optional[bool]
+    backup_lock_wait: Optional[int]
+    snapshot_limit: Optional[int]
+    snapshot_wal_limit: Optional[int]
+    busy_wait: Optional[int]
+    migrate_dir: Optional[Union[str, "os.PathLike[str]"]]
+    migrate_backup: Optional[bool]
+    health_enabled: Optional[bool]
+    health_every: Optional[float]
+    health_loop_period: Optional[int]
+    health_db_size: Optional[int]
+    health_backup_age: Optional[float]
+    health_backup_slow: Optional[float]
+    health_disk_free: Optional[int]
+    memory_limit: Optional[int]
+    guest_isolation: Optional[Literal["auto", "thread", "process", "own"]]
+    run_track: Optional[bool]
+    log_level: Optional[Literal["debug", "info", "warning", "error", "none"]]
+    env_file: Optional[Union[str, "os.PathLike[str]"]]
 
 
 class BackupCreateResultStores(TypedDict):
@@ -101,37 +105,37 @@ class BackupCreateResult(TypedDict):
     archive_sha256: str
     compression: Literal["gzip", "zstd", "none"]
     encryption: Literal["none", "key", "recipient"]
-    key_id: str
+    key_id: NotRequired[str]
     tables: Dict[str, Any]
     chain: int
-    parent: str
-    parent_sha256: str
-    payload_bytes: int
-    note: str
-    remark: str
+    parent: NotRequired[str]
+    parent_sha256: NotRequired[str]
+    payload_bytes: NotRequired[int]
+    note: NotRequired[str]
+    remark: NotRequired[str]
     verified: bool
     verified_at: str
     snapshot_ms: int
     verify_ms: int
     total_ms: int
-    pruned: List[Dict[str, Any]]
-    recent: bool
+    pruned: List[str]
+    recent: NotRequired[bool]
     unchanged: bool
-    unchanged_since: str
-    status: Literal["complete", "partial"]
-    server_version: str
-    client_version: str
-    skew_ms: int
-    stores: List[BackupCreateResultStores]
+    unchanged_since: NotRequired[str]
+    status: NotRequired[Literal["complete", "partial"]]
+    server_version: NotRequired[str]
+    client_version: NotRequired[str]
+    skew_ms: NotRequired[int]
+    stores: NotRequired[List[BackupCreateResultStores]]
 
 
 class BackupListResultBackupsStores(TypedDict):
     """Of a set: its stores; one that could not be saved has no name, but an error."""
 
     store: Literal["database", "redis"]
-    snapshot_at: str
-    bytes: int
-    error: str
+    snapshot_at: NotRequired[str]
+    bytes: NotRequired[int]
+    error: NotRequired[str]
 
 
 class BackupListResultBackups(TypedDict):
@@ -145,19 +149,19 @@ class BackupListResultBackups(TypedDict):
     database_bytes: int
     compression: Literal["gzip", "zstd", "none"]
     encryption: Literal["none", "key", "recipient"]
-    key_id: str
+    key_id: NotRequired[str]
     sha256: str
     verified: bool
     verified_at: str
-    note: str
-    remark: str
-    adopted_from: str
-    error: str
+    note: NotRequired[str]
+    remark: NotRequired[str]
+    adopted_from: NotRequired[str]
+    error: NotRequired[str]
     chain: int
-    parent: str
-    status: Literal["complete", "partial"]
-    skew_ms: int
-    stores: List[BackupListResultBackupsStores]
+    parent: NotRequired[str]
+    status: NotRequired[Literal["complete", "partial"]]
+    skew_ms: NotRequired[int]
+    stores: NotRequired[List[BackupListResultBackupsStores]]
 
 
 class BackupListResultForeign(TypedDict):
@@ -172,8 +176,8 @@ class BackupListResultForeign(TypedDict):
     state: Literal["unknown", "whole", "torn"]
     adopted: Optional[str]
     checked_at: str
-    error: str
-    link: str
+    error: NotRequired[str]
+    link: NotRequired[str]
 
 
 class BackupListResult(TypedDict):
@@ -185,7 +189,7 @@ class BackupListResult(TypedDict):
     dir: str
     foreign_total: int
     foreign_bytes: int
-    foreign: List[BackupListResultForeign]
+    foreign: NotRequired[List[BackupListResultForeign]]
 
 
 class BackupVerifyResultBackups(TypedDict):
@@ -196,14 +200,14 @@ class BackupVerifyResultBackups(TypedDict):
     verified: bool
     depth: Literal["full", "sealed", "sample", "structure"]
     checked_bytes: int
-    damaged_from: int
-    damaged_to: int
-    error: str
-    status: Literal["complete", "partial"]
-    format: str
-    tables: Dict[str, Any]
-    note: str
-    by_hand: str
+    damaged_from: NotRequired[int]
+    damaged_to: NotRequired[int]
+    error: NotRequired[str]
+    status: NotRequired[Literal["complete", "partial"]]
+    format: NotRequired[str]
+    tables: NotRequired[Dict[str, Any]]
+    note: NotRequired[str]
+    by_hand: NotRequired[str]
 
 
 class BackupVerifyResult(TypedDict):
@@ -239,10 +243,10 @@ class BackupRestoreResult(TypedDict):
     mode: Literal["live", "staged", "path"]
     applied: bool
     pre_restore: Optional[str]
-    kept: str
+    kept: NotRequired[str]
     bytes: int
-    note: str
-    stores: List[BackupRestoreResultStores]
+    note: NotRequired[str]
+    stores: NotRequired[List[BackupRestoreResultStores]]
     message: str
 
 
@@ -320,7 +324,7 @@ class BackupAdoptResultAdopted(TypedDict):
     name: str
     bytes: int
     moved: bool
-    note: str
+    note: NotRequired[str]
 
 
 class BackupAdoptResultSkipped(TypedDict):
@@ -342,8 +346,8 @@ class BackupQueryResult(TypedDict):
     """What backup.query answers."""
 
     name: str
-    columns: List[Dict[str, Any]]
-    rows: List[Dict[str, Any]]
+    columns: List[str]
+    rows: List[List[Any]]
     truncated: bool
 
 
@@ -355,9 +359,9 @@ class BackupExtractResult(TypedDict):
     bytes: int
     table: str
     rows: int
-    columns: List[Dict[str, Any]]
-    indexes: List[Dict[str, Any]]
-    left_out: List[Dict[str, Any]]
+    columns: List[str]
+    indexes: List[str]
+    left_out: List[str]
 
 
 class BackupKeyResult(TypedDict):
@@ -579,21 +583,21 @@ class StoreProbeResult(TypedDict):
 
     path: str
     bytes: int
-    wal_bytes: int
-    page_size: int
-    pages: int
-    journal_mode: str
-    schema_version: int
-    same_file: bool
+    wal_bytes: NotRequired[int]
+    page_size: NotRequired[int]
+    pages: NotRequired[int]
+    journal_mode: NotRequired[str]
+    schema_version: NotRequired[int]
+    same_file: NotRequired[bool]
     tables: int
     response_ms: int
-    server_version: str
-    role: str
-    mode: str
-    keys: int
-    databases: Dict[str, Any]
-    client: Dict[str, Any]
-    kept_databases: List[Dict[str, Any]]
+    server_version: NotRequired[str]
+    role: NotRequired[str]
+    mode: NotRequired[str]
+    keys: NotRequired[int]
+    databases: NotRequired[Dict[str, Any]]
+    client: NotRequired[Dict[str, Any]]
+    kept_databases: NotRequired[List[str]]
 
 
 class StoreSaveResult(TypedDict):
@@ -690,7 +694,7 @@ class Backup(Namespace):
         *,
         name: Optional[str] = None,
         mode: Optional[Literal["auto", "live", "staged"]] = None,
-        to: Optional[str] = None,
+        to: Optional[Union[str, "os.PathLike[str]"]] = None,
         store: Optional[Literal["database", "redis"]] = None,
     ) -> Job[BackupRestoreResult]:
         """Restores a backup, after verifying it and saving what is there now.
@@ -789,7 +793,7 @@ class Backup(Namespace):
     def extract(
         self,
         *,
-        to: str,
+        to: Union[str, "os.PathLike[str]"],
         name: Optional[str] = None,
         table: Optional[str] = None,
         query: Optional[str] = None,
@@ -814,7 +818,7 @@ class Backup(Namespace):
     def key(
         self,
         *,
-        to: str,
+        to: Union[str, "os.PathLike[str]"],
         kind: Optional[Literal["shared", "recipient"]] = None,
     ) -> Job[BackupKeyResult]:
         """Makes a key file for encrypted backups.
@@ -828,7 +832,11 @@ class Backup(Namespace):
 class Migrate(Namespace):
     """keeper.migrate"""
 
-    def plan(self, *, dir: Optional[str] = None) -> Job[MigratePlanResult]:
+    def plan(
+        self,
+        *,
+        dir: Optional[Union[str, "os.PathLike[str]"]] = None,
+    ) -> Job[MigratePlanResult]:
         """Says what migrate.up would apply, and what is wrong; writes nothing.
 
         dir: The folder of NNNN_name.sql files; without: migrate.dir.
@@ -838,7 +846,7 @@ class Migrate(Namespace):
     def up(
         self,
         *,
-        dir: Optional[str] = None,
+        dir: Optional[Union[str, "os.PathLike[str]"]] = None,
         to: Optional[int] = None,
     ) -> Job[MigrateUpResult]:
         """Applies all pending migrations, or leaves everything as it was.
@@ -848,7 +856,11 @@ class Migrate(Namespace):
         """
         return self._run("migrate.up", {"dir": dir, "to": to})
 
-    def status(self, *, dir: Optional[str] = None) -> Job[MigrateStatusResult]:
+    def status(
+        self,
+        *,
+        dir: Optional[Union[str, "os.PathLike[str]"]] = None,
+    ) -> Job[MigrateStatusResult]:
         """Shows what is applied, pending, wrong, and what failed; writes nothing.
 
         dir: The folder of NNNN_name.sql files; without: migrate.dir.

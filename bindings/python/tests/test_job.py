@@ -2,6 +2,7 @@
 still run, the test holds the database's lock, so that no test depends on time."""
 import asyncio
 import contextlib
+import datetime
 import threading
 
 from botkeep import BotkeepError, CancelledError, InvalidError, Job, NotFoundError, StateError
@@ -118,6 +119,29 @@ class Threads(Case):
             with self.assertLogs('botkeep', 'ERROR'):
                 keeper.backup.create().result(60)
                 keeper.shutdown()
+
+    def test_a_callback_that_ends_its_thread_leaves_no_job_waiting(self):
+        def leave(event):
+            raise SystemExit(3)
+        with self.keeper() as keeper:
+            keeper.on_event(leave)
+            with self.assertLogs('botkeep', 'ERROR'):
+                keeper.backup.create(note='x').on_progress(leave).result(60)
+                keeper.shutdown()
+
+    def test_what_is_no_json_is_refused_by_its_name(self):
+        with self.keeper() as keeper:
+            for note, word in [(b'bytes', 'bytes'), (datetime.date(2026, 1, 2), 'date'), ({1, 2}, 'set')]:
+                with self.assertRaises(InvalidError) as caught:
+                    keeper.backup.create(note=note)
+                self.assertIn(word, caught.exception.message)
+                self.assertNotIn('Circular', caught.exception.message)
+
+    def test_an_image_is_bytes_and_nothing_else(self):
+        with self.keeper(database_memory=True) as keeper:
+            for image in ('text', None, 5, [1, 2]):
+                with self.assertRaises(InvalidError):
+                    keeper.save(image)
 
     def test_many_threads_use_one_keeper(self):
         with self.keeper() as keeper:

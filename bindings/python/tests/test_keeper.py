@@ -1,5 +1,6 @@
 """test_keeper.py: options, opening, closing, reports; what a wrong call gets."""
 import contextlib
+import datetime
 import gc
 import inspect
 import os
@@ -40,7 +41,11 @@ class Options(Case):
             ({'backup_compress': 'zip'}, InvalidError, 'backup.compress'),
             ({'no_such_thing': 1}, NotFoundError, 'no.such.thing'),
             ({'database': 'a\0b'}, InvalidError, 'NUL'),
-            ({'database': b'bytes'.__class__}, InvalidError, 'text'),
+            ({'database': b'bytes'.__class__}, InvalidError, 'str'),
+            ({'backup_every': datetime.timedelta(hours=6)}, InvalidError, 'number'),
+            ({'backup_keep': 1.5}, InvalidError, 'whole number'),
+            ({'backup_keeep': 3}, NotFoundError, 'Did you mean "backup.keep"?'),
+            ({'database_url': 'bot.db'}, NotFoundError, 'Did you mean "database"?'),
             ({'database': os.fsdecode(b'/tmp/\xff.db')}, InvalidError, 'UTF-8'),
         ]:
             with self.subTest(options=options):

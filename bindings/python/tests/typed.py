@@ -1,7 +1,9 @@
 """typed.py: how a typed bot uses the package; mypy --strict reads it, nobody runs it."""
+import pathlib
 from typing import List, Optional
 
 from botkeep import BusyError, Job, Keeper, Progress
+from botkeep.operations import BackupKeyResult
 
 
 async def main(steps: List[Progress]) -> Optional[str]:
@@ -22,3 +24,12 @@ async def main(steps: List[Progress]) -> Optional[str]:
 
 def untyped_name(keeper: Keeper) -> "Job[object]":
     return keeper.run("backup.list", {"limit": 1})
+
+
+def restored(keeper: Keeper, where: pathlib.Path, key: BackupKeyResult) -> Optional[str]:
+    """Paths are paths, what may be missing is asked for, and None is an option that is not set."""
+    made = keeper.backup.create(note=None).result()
+    pruned: List[str] = made["pruned"]
+    keeper.backup.restore(name=made["name"], to=where).result()
+    Keeper(database=where, backup_recipient=key["public"]).close()
+    return made.get("note", pruned[0] if pruned else None)

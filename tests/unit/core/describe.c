@@ -54,7 +54,7 @@ static void assert_fields(const struct bk__field *field) {
                                         "data", "list", "object"};
     for (; field && field->name; field++) {
         int known = 0;
-        size_t length = strcspn(field->type, "?");
+        size_t length = strcspn(field->type, "?~");
         for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
             known +=
                 strlen(types[i]) == length && strncmp(types[i], field->type, length) == 0;

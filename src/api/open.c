@@ -47,15 +47,36 @@ static struct bk__lanes lanes_of(enum bk__guest_mode mode) {
                               .isolation = bk__guest_mode_name(mode)};
 }
 
-/* An unknown kind of database, or a URL that nobody can read, is refused before anything is made. */
-static int check_database(const struct bk__config *config) {
-    const char *database = bk__config_text(config, BK__OPT_DATABASE);
-    const struct bk__store_driver *driver =
-        database[0] ? bk__store_driver_for(database) : NULL;
-    if (!database[0] || !driver) {
-        return database[0] ? BK_EUNSUPPORTED : 0;
+/* An unknown kind of store, or a URL that nobody can read, is refused before anything is made. */
+static int check_store(const char *url) {
+    const struct bk__store_driver *driver = bk__store_driver_for(url);
+    if (!driver) {
+        return BK_EUNSUPPORTED;
     }
-    return driver->check ? driver->check(database) : 0;
+    return driver->check ? driver->check(url) : 0;
+}
+
+static int check_redis(const struct bk__config *config) {
+    const char *url = bk__config_text(config, BK__OPT_REDIS);
+    int code = check_store(url);
+    if (code == 0 && strcmp(bk__store_driver_for(url)->name, "redis") == 0) {
+        return 0;
+    }
+    char *why = code == 0 ? NULL : strdup(bk__error_text());
+    code = bk__fail(code == 0 ? BK_EINVAL : code, "The option redis (%s): %s",
+                    bk__config_source(config, BK__OPT_REDIS),
+                    why ? why
+                        : "That is no Redis server. Nothing was touched. Write "
+                          "redis://[[user]:password@]host[:port] or unix:///path.");
+    free(why);
+    return code;
+}
+
+static int check_stores(const struct bk__config *config) {
+    const char *database = bk__config_text(config, BK__OPT_DATABASE);
+    int code = database[0] ? check_store(database) : 0;
+    return code == 0 && bk__config_text(config, BK__OPT_REDIS)[0] ? check_redis(config)
+                                                                  : code;
 }
 
 /*
@@ -132,10 +153,9 @@ static void startup_backup(struct bk__keeper *k) {
 }
 
 static bool wants_startup_backup(const struct bk__config *config) {
-    const char *database = bk__config_text(config, BK__OPT_DATABASE);
     return bk__config_bool(config, BK__OPT_BACKUP_ENABLED) &&
-           bk__config_bool(config, BK__OPT_BACKUP_ON_START) && database[0] &&
-           (bk__config_on_server(config) || bk__file_exists(database));
+           bk__config_bool(config, BK__OPT_BACKUP_ON_START) &&
+           bk__config_has_data(config);
 }
 
 /* Whether there is no database that could be opened. What a lock or a full disk hides is there. */
@@ -235,7 +255,7 @@ static int abandon(struct bk__keeper *k, int code, bool started) {
 static int open_keeper(struct bk__keeper *k) {
     int code = bk__keeper_resolve(k);
     if (code == 0) {
-        code = check_database(bk__keeper_config(k));
+        code = check_stores(bk__keeper_config(k));
     }
     if (code == 0) {
         code = check_isolation(bk__keeper_config(k));

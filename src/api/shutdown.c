@@ -13,7 +13,6 @@
 #include <core/config.h>
 #include <core/operation.h>
 #include <os/clock.h>
-#include <os/file.h>
 
 #define GRACE_LIMIT_MS 3600000
 #define DRAIN_SHARE                                                                      \
@@ -24,12 +23,10 @@
 /* By stat() alone; where there is no database file yet there is nothing to lose. */
 static bool wants_backup(struct bk__keeper *k) {
     const struct bk__config *config = bk__keeper_config(k);
-    const char *database = bk__config_text(config, BK__OPT_DATABASE);
     return bk__config_bool(config, BK__OPT_RUN_TRACK) &&
            bk__config_bool(config, BK__OPT_BACKUP_ENABLED) &&
-           bk__config_bool(config, BK__OPT_BACKUP_ON_SHUTDOWN) && database[0] &&
-           (bk__config_on_server(config) || bk__file_exists(database)) &&
-           bk__operation_find("backup.create");
+           bk__config_bool(config, BK__OPT_BACKUP_ON_SHUTDOWN) &&
+           bk__config_has_data(config) && bk__operation_find("backup.create");
 }
 
 /* The text of the first failure, kept while the later steps go on. */

@@ -27,8 +27,9 @@ enum bk__option_type {
       "_USER, _PASSWORD, else of PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD; or "    \
       "redis://.")                                                                       \
     O(REDIS, "redis", BK__TEXT, "", "", 0, 0, "", "REDIS_URL",                           \
-      "A Redis server beside the database: redis://[[user]:password@]host[:port] or "    \
-      "unix:///path. Unset, a URL is made of REDIS_HOST, _PORT, _USERNAME, _PASSWORD.")  \
+      "A Redis server beside the database, or alone: "                                   \
+      "redis://[[user]:password@]host[:port] or unix:///path. Unset, a URL is made of "  \
+      "REDIS_HOST, _PORT, _USERNAME, _PASSWORD.")                                        \
     O(DATABASE_MEMORY, "database.memory", BK__BOOL, "", "false", 0, 0, "",               \
       "DATABASE_IN_MEMORY",                                                              \
       "Whether the bot keeps the database in memory (sql.js) and saves it whole with "   \
@@ -181,6 +182,8 @@ char *bk__config_show(const struct bk__config *config, const char *option);
 
 /* Whether the option database is the URL of a server: then there is no file to look at. */
 bool bk__config_on_server(const struct bk__config *config);
+/* Whether there is something to back up: a server, or the database's file, looked at by stat(). */
+bool bk__config_has_data(const struct bk__config *config);
 
 /* The value in force as text ("" when unset), and where it came from: "set", "environment
    BACKUP_DIR", ".env BACKUP_DIR", "default". Both live as long as the config. */

@@ -146,7 +146,7 @@ static int resolve_server(struct bk__config *config, const char *dotenv) {
 }
 
 /*
- * The same for Redis; host:port is a URL that lacks its beginning. Where the database itself is a
+ * The same for Redis; host:port, or a socket's path, is a URL that lacks its beginning. Where the database itself is a
  * Redis server, REDIS_URL and its companions describe that one: not a second one beside it.
  */
 static int resolve_redis(struct bk__config *config, const char *dotenv) {
@@ -159,7 +159,7 @@ static int resolve_redis(struct bk__config *config, const char *dotenv) {
         return bk__config_force(config, BK__OPT_REDIS, "", "default");
     }
     if (!value[0]) {
-        code = bk__config_redis_url(dotenv, &url, &source);
+        code = given ? 0 : bk__config_redis_url(dotenv, &url, &source);
     } else if (!strstr(value, "://") && strchr(value, '@')) {
         code =
             bk__fail(BK_EINVAL,
@@ -167,7 +167,7 @@ static int resolve_redis(struct bk__config *config, const char *dotenv) {
                      "Nothing was changed. Write redis://[[user]:password@]host[:port].",
                      bk__config_source(config, BK__OPT_REDIS));
     } else if (!strstr(value, "://")) {
-        url = bk__text_printf("redis://%s", value);
+        url = bk__text_printf(value[0] == '/' ? "unix://%s" : "redis://%s", value);
         source = strdup(bk__config_source(config, BK__OPT_REDIS));
         code = url && source ? 0 : bk__fail_memory();
     }
@@ -197,6 +197,14 @@ static int resolve_database(struct bk__config *config, const char *dotenv) {
 
 bool bk__config_on_server(const struct bk__config *config) {
     return bk__config_is_server(bk__config_text(config, BK__OPT_DATABASE));
+}
+
+bool bk__config_has_data(const struct bk__config *config) {
+    const char *database = bk__config_text(config, BK__OPT_DATABASE);
+    if (!database[0]) {
+        return bk__config_text(config, BK__OPT_REDIS)[0] != '\0';
+    }
+    return bk__config_is_server(database) || bk__file_exists(database);
 }
 
 /* Beside the database file, because that folder is the one the bot can write and keeps. */

@@ -14,7 +14,6 @@
 #include <base/zone.h>
 #include <core/calendar.h>
 #include <core/due_record.h>
-#include <os/file.h>
 
 #define LOOK_AGAIN_MS 60000 /* the wall clock may jump meanwhile */
 #define LEAST_PERIOD_MS 100
@@ -108,11 +107,6 @@ static struct json_object *plan_args(const struct bk__plan *row) {
     return row->args ? bk__json_parse(row->args, NULL) : bk__json_object();
 }
 
-static bool database_is_there(struct bk__keeper *k) {
-    const char *database = bk__config_text(k->config, BK__OPT_DATABASE);
-    return database[0] && (bk__config_on_server(k->config) || bk__file_exists(database));
-}
-
 /* It may be refused while the keeper closes. */
 static void begin(struct bk__keeper *k, struct bk__plan_state *plan) {
     const struct bk__operation *operation = bk__operation_find(plan->row->operation);
@@ -185,7 +179,7 @@ static int64_t tick_one(struct bk__keeper *k, struct bk__plan_state *plan) {
         return LOOK_AGAIN_MS; /* its end is announced, and so is a new leader */
     }
     int64_t wait = bk__due_wait(&plan->due, bk__keeper_wall(k), bk__keeper_mono(k));
-    if (wait == 0 && plan->row->needs_database && !database_is_there(k)) {
+    if (wait == 0 && plan->row->needs_database && !bk__config_has_data(k->config)) {
         return LOOK_AGAIN_MS;
     }
     if (wait == 0) {

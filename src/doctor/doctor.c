@@ -46,7 +46,7 @@ int bk__find(struct bk__findings *findings, struct bk__advice advice, const char
 }
 
 static int look_at_all(struct bk__job *job, struct bk__findings *findings) {
-    int error = bk__doctor_database(job, findings);
+    int error = bk__doctor_stores(job, findings);
     error = error ? error : bk__doctor_backups(job, findings);
     error = error ? error : bk__doctor_disks(job, findings);
     error = error ? error : bk__doctor_sqlite(job, findings);

@@ -29,7 +29,7 @@ const char *bk__weight_name(enum bk__weight weight);
 
 /* Each looks at one subject; 0, or an error that ends the run (cancelled, out of memory).
  */
-int bk__doctor_database(struct bk__job *job, struct bk__findings *findings);
+int bk__doctor_stores(struct bk__job *job, struct bk__findings *findings);
 int bk__doctor_backups(struct bk__job *job, struct bk__findings *findings);
 int bk__doctor_disks(struct bk__job *job, struct bk__findings *findings);
 int bk__doctor_sqlite(struct bk__job *job, struct bk__findings *findings);

@@ -28,6 +28,7 @@
 /* What is asked of another room, and the finding when it cannot answer. */
 struct question {
     const char *operation;
+    const char *store; /* NULL: none in particular */
     struct bk__advice advice;
     const char *said; /* before the room's own words */
 };
@@ -36,8 +37,14 @@ struct question {
    only when the job itself must end. */
 static int ask(struct bk__job *job, struct bk__findings *findings,
                const struct question *question, struct json_object **ret_result) {
-    int error = bk__job_call(job, question->operation, NULL, ret_result);
+    struct json_object *args = question->store == NULL ? NULL : bk__json_object();
     char why[1024];
+    if (question->store != NULL &&
+        (args == NULL || !bk__json_add_text(args, "store", question->store))) {
+        json_object_put(args);
+        return bk__fail_memory();
+    }
+    int error = bk__job_call(job, question->operation, args, ret_result);
     if (error == 0 || error == BK_ECANCELLED || error == BK_ENOMEM) {
         return error;
     }
@@ -102,27 +109,55 @@ static int judge_server(struct bk__findings *findings, struct json_object *repor
     return error ? error : judge_kept(findings, report);
 }
 
-int bk__doctor_database(struct bk__job *job, struct bk__findings *findings) {
-    const char *path = bk__config_text(bk__job_config(job), BK__OPT_DATABASE);
-    if (!*path) {
+static int judge_redis(struct bk__findings *findings, const char *option,
+                       struct json_object *report) {
+    return bk__find(findings, (struct bk__advice){option, BK__OK, ""},
+                    "The Redis server answers (version %s, %lld keys, %lld bytes).",
+                    bk__json_text(report, "server_version", "unknown"),
+                    (long long)bk__json_int(report, "keys", 0),
+                    (long long)bk__json_int(report, "bytes", 0));
+}
+
+static int judge_store(struct bk__job *job, struct bk__findings *findings,
+                       const struct question *question) {
+    struct json_object *report = NULL;
+    int error = ask(job, findings, question, &report);
+    if (error || !report) {
+        return error;
+    }
+    error = bk__json_member(report, "role")
+                ? judge_redis(findings, question->store, report)
+            : bk__json_member(report, "client") ? judge_server(findings, report)
+                                                : judge_file(findings, report);
+    json_object_put(report);
+    return error;
+}
+
+int bk__doctor_stores(struct bk__job *job, struct bk__findings *findings) {
+    static const struct question database = {
+        "store.probe",
+        "database",
+        {"database_failed", BK__PROBLEM,
+         "See docs/guide/restore.md for what to do next."},
+        "The database cannot be read"};
+    static const struct question redis = {
+        "store.probe",
+        "redis",
+        {"redis_failed", BK__PROBLEM, "See docs/guide/redis.md for what it needs."},
+        "The Redis server cannot be asked"};
+    const struct bk__config *config = bk__job_config(job);
+    bool has_database = *bk__config_text(config, BK__OPT_DATABASE) != '\0';
+    bool has_redis = *bk__config_text(config, BK__OPT_REDIS) != '\0';
+    if (!has_database && !has_redis) {
         return bk__find(findings,
                         (struct bk__advice){"no_database", BK__PROBLEM,
                                             "Set the option database, or DATABASE_PATH."},
                         "No database is set, so nothing is kept safe.");
     }
-    static const struct question question = {
-        "store.probe",
-        {"database_failed", BK__PROBLEM,
-         "See docs/guide/restore.md for what to do next."},
-        "The database cannot be read"};
-    struct json_object *report = NULL;
-    int error = ask(job, findings, &question, &report);
-    if (error || !report) {
-        return error;
+    int error = has_database ? judge_store(job, findings, &database) : 0;
+    if (!error && has_redis) {
+        error = judge_store(job, findings, &redis);
     }
-    error = bk__json_member(report, "client") ? judge_server(findings, report)
-                                              : judge_file(findings, report);
-    json_object_put(report);
     return error ? error : judge_isolation(job, findings);
 }
 
@@ -187,6 +222,7 @@ static int judge_rehearsal(struct bk__job *job, struct bk__findings *findings,
 int bk__doctor_backups(struct bk__job *job, struct bk__findings *findings) {
     static const struct question question = {
         "backup.status",
+        NULL,
         {"backup_dir", BK__PROBLEM, "Set backup.dir to a folder this user may write."},
         "The backup folder cannot be used"};
     struct json_object *status = NULL;
@@ -324,15 +360,15 @@ static int judge_space(struct bk__job *job, struct bk__findings *findings,
 int bk__doctor_disks(struct bk__job *job, struct bk__findings *findings) {
     const struct bk__config *config = bk__job_config(job);
     /* A server's own disk is out of sight: what is ours lies in state.dir. */
-    char *parent = bk__config_on_server(config)
-                       ? strdup(bk__config_text(config, BK__OPT_STATE_DIR))
-                       : bk__file_dir(bk__config_text(config, BK__OPT_DATABASE));
+    bool apart = bk__config_on_server(config) ||
+                 *bk__config_text(config, BK__OPT_DATABASE) == '\0';
+    char *parent = apart ? strdup(bk__config_text(config, BK__OPT_STATE_DIR))
+                         : bk__file_dir(bk__config_text(config, BK__OPT_DATABASE));
     char *data = parent ? existing_folder(parent) : NULL;
     char *backups = existing_folder(bk__config_text(config, BK__OPT_BACKUP_DIR));
     int error = data && backups ? 0 : bk__fail_memory();
     error = error ? error : judge_filesystem(findings, "data", data);
     error = error ? error : judge_filesystem(findings, "backup", backups);
-    bool apart = bk__config_on_server(config);
     error = error ? error : judge_backup_folder(findings, apart ? NULL : data, backups);
     error = error ? error : judge_space(job, findings, backups);
     free(parent);
@@ -372,6 +408,7 @@ int bk__doctor_migrations(struct bk__job *job, struct bk__findings *findings) {
     }
     static const struct question question = {
         "migrate.plan",
+        NULL,
         {"migrations_failed", BK__PROBLEM, "Run: botkeep migrate plan"},
         "The migrations cannot be read"};
     struct json_object *plan = NULL;

@@ -44,6 +44,14 @@ struct loop {
     int64_t stalls;
 };
 
+struct probe {
+    char *members;         /* of the store's section; NULL: not probed yet */
+    struct report finding; /* its check is not used */
+    char code[NAME_SIZE];
+};
+
+static const char *const store_names[BK__HEALTH_STORES] = {"database", "redis"};
+
 struct bk__health_board {
     pthread_mutex_t lock;
     /* guarded by lock */
@@ -51,9 +59,7 @@ struct bk__health_board {
     int report_count;
     struct loop loops[MOST_LOOPS];
     int loop_count;
-    char *probe;          /* members of the database's section; NULL: not probed yet */
-    struct report probed; /* its finding */
-    char probe_code[NAME_SIZE];
+    struct probe probes[BK__HEALTH_STORES];
     bool backup_known;
     struct report backup; /* the finding about the backups */
     char backup_code[NAME_SIZE];
@@ -72,7 +78,9 @@ void bk__health_board_free(void *board_) {
     struct bk__health_board *board = board_;
     if (board) {
         pthread_mutex_destroy(&board->lock);
-        free(board->probe);
+        for (int i = 0; i < BK__HEALTH_STORES; i++) {
+            free(board->probes[i].members);
+        }
         free(board);
     }
 }
@@ -202,21 +210,21 @@ int bk__health_board_beat(struct bk__health_board *board, const char *name,
     return 0;
 }
 
-int bk__health_board_probe(struct bk__health_board *board,
+int bk__health_board_probe(struct bk__health_board *board, enum bk__health_store store,
                            const struct bk__finding *finding, const char *members,
                            int64_t mono_ms) {
+    struct probe *probe = &board->probes[store];
     char *copy = strdup(members);
     if (!copy) {
         return bk__fail_memory();
     }
     pthread_mutex_lock(&board->lock);
-    free(board->probe);
-    board->probe = copy;
-    board->probed.level = finding->level;
-    board->probed.at_ms = mono_ms;
-    copy_text(board->probed.message, sizeof board->probed.message, finding->message);
-    copy_text(board->probe_code, sizeof board->probe_code,
-              finding->code ? finding->code : "");
+    free(probe->members);
+    probe->members = copy;
+    probe->finding.level = finding->level;
+    probe->finding.at_ms = mono_ms;
+    copy_text(probe->finding.message, sizeof probe->finding.message, finding->message);
+    copy_text(probe->code, sizeof probe->code, finding->code ? finding->code : "");
     pthread_mutex_unlock(&board->lock);
     return 0;
 }
@@ -234,20 +242,31 @@ void bk__health_board_backup(struct bk__health_board *board,
     pthread_mutex_unlock(&board->lock);
 }
 
-static void read_report(const struct report *report, int64_t now,
+/* What the bot says of a store that is probed as well stands beside what was found. */
+static void name_check(const struct report *report, const struct bk__board_view *view,
+                       char ret[NAME_SIZE + 16]) {
+    bool twice = false;
+    for (int i = 0; i < BK__HEALTH_STORES; i++) {
+        twice |= view->wanted[i] && strcmp(report->check, store_names[i]) == 0;
+    }
+    snprintf(ret, NAME_SIZE + 16, "%s%s", report->check, twice ? ".reported" : "");
+}
+
+static void read_report(const struct report *report, const struct bk__board_view *view,
                         struct bk__verdict *verdict) {
+    char name[NAME_SIZE + 16];
     char text[MESSAGE_SIZE + 64];
     char extra[96];
-    int64_t age = now - report->at_ms;
+    int64_t age = view->mono_ms - report->at_ms;
+    name_check(report, view, name);
     snprintf(extra, sizeof extra, "\"kind\":\"push\",\"age_ms\":%lld,\"ttl_ms\":%d",
              (long long)age, report->ttl_ms);
-    struct bk__finding finding = {report->check, report->level, "reported",
-                                  report->message, extra};
+    struct bk__finding finding = {name, report->level, "reported", report->message,
+                                  extra};
     if (age > report->ttl_ms) {
         snprintf(text, sizeof text, "No report for %lld s; the last one said %s",
                  (long long)(age / 1000), bk__level_name(report->level));
-        finding = (struct bk__finding){report->check, BK__UNKNOWN, "report_expired", text,
-                                       extra};
+        finding = (struct bk__finding){name, BK__UNKNOWN, "report_expired", text, extra};
     }
     bk__verdict_add(verdict, &finding);
 }
@@ -282,42 +301,55 @@ static void judge_loop(const struct loop *loop, int64_t now,
     bk__verdict_add(verdict, &finding);
 }
 
-static void read_probe(const struct bk__health_board *board, struct bk__verdict *verdict,
-                       struct bk__board_view *view) {
-    if (!view->stale_ms) {
-        bk__buf_text(&view->database, "null");
+/* One that is not there, or too old, says nothing. */
+static void judge_blind(enum bk__health_store store, bool old,
+                        struct bk__verdict *verdict) {
+    char code[NAME_SIZE];
+    char text[96];
+    snprintf(code, sizeof code, "%s_%s", store_names[store],
+             old ? "probe_old" : "not_probed");
+    snprintf(text, sizeof text, "The %s has not been probed %s",
+             store == BK__HEALTH_REDIS ? "Redis server" : "database",
+             old ? "for long" : "yet");
+    struct bk__finding finding = {store_names[store], BK__UNKNOWN, code, text, NULL};
+    bk__verdict_add(verdict, &finding);
+}
+
+static void read_probe(const struct bk__health_board *board, enum bk__health_store store,
+                       struct bk__verdict *verdict, struct bk__board_view *view) {
+    const struct probe *probe = &board->probes[store];
+    struct bk__buf *out = &view->stores[store];
+    if (!view->wanted[store] || !probe->members) {
+        bk__buf_text(out, "null");
+        if (view->wanted[store]) {
+            judge_blind(store, false, verdict);
+        }
         return;
     }
-    struct bk__finding finding = {"database", BK__UNKNOWN, "database_not_probed",
-                                  "The database has not been probed yet", NULL};
-    if (!board->probe) {
-        bk__buf_text(&view->database, "null");
-        bk__verdict_add(verdict, &finding);
-        return;
-    }
-    int64_t age = view->mono_ms - board->probed.at_ms;
-    bk__buf_printf(&view->database, "{%s,\"age_ms\":%lld}", board->probe, (long long)age);
+    int64_t age = view->mono_ms - probe->finding.at_ms;
+    bk__buf_printf(out, "{%s,\"age_ms\":%lld}", probe->members, (long long)age);
     if (age > view->stale_ms) {
-        finding.code = "database_probe_old";
-        finding.message = "The database has not been probed for long";
-    } else {
-        finding = (struct bk__finding){"database", board->probed.level, board->probe_code,
-                                       board->probed.message, NULL};
+        judge_blind(store, true, verdict);
+        return;
     }
+    struct bk__finding finding = {store_names[store], probe->finding.level, probe->code,
+                                  probe->finding.message, NULL};
     bk__verdict_add(verdict, &finding);
 }
 
 void bk__health_board_read(struct bk__health_board *board, struct bk__verdict *verdict,
                            struct bk__board_view *view) {
     pthread_mutex_lock(&board->lock);
-    read_probe(board, verdict, view);
+    for (int i = 0; i < BK__HEALTH_STORES; i++) {
+        read_probe(board, (enum bk__health_store)i, verdict, view);
+    }
     if (board->backup_known) {
         struct bk__finding finding = {"backup", board->backup.level, board->backup_code,
                                       board->backup.message, NULL};
         bk__verdict_add(verdict, &finding);
     }
     for (int i = 0; i < board->report_count; i++) {
-        read_report(&board->reports[i], view->mono_ms, verdict);
+        read_report(&board->reports[i], view, verdict);
     }
     for (int i = 0; i < board->loop_count; i++) {
         print_loop(&view->loops, &board->loops[i], view->mono_ms);

@@ -1,5 +1,5 @@
 /*
- * The parts of a snapshot that are measured at the moment: memory, CPU, disks; and the database by
+ * The parts of a snapshot that are measured at the moment: memory, CPU, disks; and the stores by
  * a job. Each prints its section and adds its finding to the verdict. snapshot.c calls them.
  */
 #ifndef BK_HEALTH_MEASURE_H
@@ -23,8 +23,8 @@ void bk__meter_print(struct bk__meter *meter, const struct bk__config *config,
 void bk__health_disks(const struct bk__config *config, struct bk__buf *out,
                       struct bk__verdict *verdict);
 
-/* Probes the database by store.probe and keeps what it found on the board; database.c. An error
-   only when the job itself must end (cancelled, out of memory). */
+/* Probes each store by store.probe and keeps what it found on the board; stores.c. An error only
+   when the job itself must end (cancelled, out of memory). */
 int bk__health_probe(struct bk__job *job);
 
 /* Asks backup.status and keeps the check "backup" on the board. */

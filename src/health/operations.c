@@ -37,6 +37,9 @@ static const struct bk__field snapshot_result[] = {
     {"database", "object?", NULL, "",
      "The report of store.probe; null: no database is set."},
     {"database.connected", "bool", NULL, "", "Whether a page could be read."},
+    {"redis", "object?", NULL, "",
+     "The same of the Redis beside it; null: the option redis is not set."},
+    {"redis.connected", "bool", NULL, "", "Whether it answered."},
     {"loops", "object", NULL, "",
      "Every loop that beats: {age_ms, lag_ms, stalls, ...}."},
     {"operations", "object", NULL, "", "The host's operations in flight."},
@@ -47,7 +50,7 @@ static const struct bk__field snapshot_result[] = {
 
 const struct bk__operation bk__health_operations[] = {
     {"health.snapshot",
-     "Measures memory, CPU, disks, database, event loops and pushed reports once.",
+     "Measures memory, CPU, disks, the stores, event loops and pushed reports once.",
      "anyone", BK__LANE_QUICK, BK__PLACE_HOST, NULL, snapshot_result,
      bk__health_snapshot},
     {NULL, NULL, NULL, BK__LANE_QUICK, BK__PLACE_HOST, NULL, NULL, NULL},

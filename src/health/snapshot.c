@@ -1,6 +1,6 @@
 /*
  * A snapshot of health: the measured parts, the board, the worst level, printed as one JSON text.
- * bk_health() wants it at once, the operation health.snapshot probes the database first. Not the
+ * bk_health() wants it at once, the operation health.snapshot probes the stores first. Not the
  * schedule.
  */
 #include <health/operations.h>
@@ -18,7 +18,7 @@
 #include <health/measure.h>
 #include <os/clock.h>
 
-/* After this many missed intervals the last probe of the database says nothing any more. */
+/* After this many missed intervals the last probe of a store says nothing any more. */
 #define STALE_INTERVALS 3
 
 struct room {
@@ -55,9 +55,6 @@ struct bk__health_board *bk__health_board_of(struct bk__keeper *k) {
 }
 
 static int64_t stale_after(const struct bk__config *config) {
-    if (!*bk__config_text(config, BK__OPT_DATABASE)) {
-        return 0;
-    }
     double minutes = bk__config_number(config, BK__OPT_HEALTH_EVERY);
     return (int64_t)(STALE_INTERVALS * minutes * 60000) + 1;
 }
@@ -95,20 +92,26 @@ static void print(struct bk__keeper *k, struct bk__buf *out) {
     struct room *room = bk__keeper_room(k, BK__ROOM_HEALTH);
     struct bk__verdict verdict = {BK__HEALTHY, {0}, {0}};
     struct bk__buf measured = {0};
-    struct bk__board_view view = {.mono_ms = clock->mono_ms(clock->context),
-                                  .stale_ms = stale_after(config)};
+    struct bk__board_view view = {
+        .mono_ms = clock->mono_ms(clock->context),
+        .stale_ms = stale_after(config),
+        .wanted = {*bk__config_text(config, BK__OPT_DATABASE) != '\0',
+                   *bk__config_text(config, BK__OPT_REDIS) != '\0'}};
     bk__meter_print(room->meter, config, &measured, &verdict);
     bk__health_board_read(room->board, &verdict, &view);
     bk__buf_printf(out, "{\"status\":\"%s\"", bk__level_name(verdict.worst));
     print_run(k, clock, out);
     add_part(out, "", &measured, ",");
-    add_part(out, "\"database\":", &view.database, ",");
+    add_part(out, "\"database\":", &view.stores[BK__HEALTH_DATABASE], ",");
+    add_part(out, "\"redis\":", &view.stores[BK__HEALTH_REDIS], ",");
     add_part(out, "\"loops\":{", &view.loops, "},");
     add_part(out, "\"checks\":{", &verdict.checks, "},");
     add_part(out, "\"issues\":[", &verdict.issues, "]}");
     bk__buf_free(&measured);
     bk__buf_free(&view.loops);
-    bk__buf_free(&view.database);
+    for (int i = 0; i < BK__HEALTH_STORES; i++) {
+        bk__buf_free(&view.stores[i]);
+    }
     bk__verdict_free(&verdict);
 }
 

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -139,8 +140,46 @@ static int start_with(struct bk__process *ret, const struct start *start) {
     return 0;
 }
 
+/* Whether "NAME=value" holds a secret: a URL with a login, or a name that says so. What libpq reads by
+   itself stays. */
+static bool is_secret(const char *variable) {
+    static const char *const ends[] = {"PASSWORD", "PASS", "SECRET", "TOKEN"};
+    size_t size = strcspn(variable, "=");
+    const char *url = strstr(variable + size, "://");
+    bool secret = url != NULL && strchr(url, '@') != NULL;
+
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        size_t end = strlen(ends[i]);
+        secret |= !bk__text_starts(variable, "PG") && size >= end &&
+                  strncasecmp(variable + size - end, ends[i], end) == 0;
+    }
+    return secret;
+}
+
+/* The host's environment without its secrets; the list alone is to be freed. NULL: out of memory. */
+static char **harmless_environment(void) {
+    size_t count = 0;
+    char **list;
+
+    while (environ != NULL && environ[count] != NULL) {
+        count++;
+    }
+    list = calloc(count + 1, sizeof *list);
+    for (size_t i = 0, kept = 0; list != NULL && i < count; i++) {
+        if (!is_secret(environ[i])) {
+            list[kept++] = environ[i];
+        }
+    }
+    return list;
+}
+
 int bk__process_start(struct bk__process *ret, const char *const argv[]) {
-    return start_with(ret, &(struct start){argv, environ});
+    char **environment = harmless_environment();
+    int error = environment == NULL ? -ENOMEM
+                                    : start_with(ret, &(struct start){argv, environment});
+
+    free(environment);
+    return error;
 }
 
 int bk__process_start_bare(struct bk__process *ret, const char *const argv[]) {

@@ -13,7 +13,8 @@ struct bk__process {
     int from; /* read end of its standard output */
 };
 
-/* argv[0] is an absolute path; the environment is inherited. 0 or -errno. */
+/* argv[0] is an absolute path; the environment is inherited, but for variables that hold secrets: what
+   the child must know is said over its pipe. 0 or -errno. */
 int bk__process_start(struct bk__process *ret, const char *const argv[]);
 /* The same with an empty environment, for a process that may outlive the host. */
 int bk__process_start_bare(struct bk__process *ret, const char *const argv[]);

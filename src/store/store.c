@@ -107,9 +107,27 @@ int bk__store_migrates(struct bk__job *job) {
                     driver->name);
 }
 
+/* The store that is asked for by its option, or the first one. */
+static int open_asked(struct bk__store **ret, struct bk__job *job) {
+    const char *name = bk__job_text(job, "store");
+    struct bk__store_site sites[BK__STORES];
+    size_t count = bk__store_sites(job, sites);
+
+    for (size_t i = 0; name != NULL && i < count; i++) {
+        if (strcmp(sites[i].name, name) == 0) {
+            return bk__store_open_at(ret, job, sites[i].url, false);
+        }
+    }
+    return name == NULL ? bk__store_open(ret, job, false)
+                        : bk__fail(BK_EINVAL,
+                                   "the option %s is not set. Nothing was touched. Set "
+                                   "it, or leave out \"store\".",
+                                   name);
+}
+
 static int run_probe(struct bk__job *job) {
     struct bk__store *store = NULL;
-    int code = bk__store_open(&store, job, false);
+    int code = open_asked(&store, job);
 
     if (code == 0) {
         code = store->driver->probe(store, bk__job_result(job));
@@ -117,6 +135,12 @@ static int run_probe(struct bk__job *job) {
     bk__store_close(store);
     return code;
 }
+
+static const struct bk__field probe_arguments[] = {
+    {"store", "text", "", "database|redis",
+     "Which store; without it the database, or the one there is."},
+    {NULL, NULL, NULL, NULL, NULL},
+};
 
 static const struct bk__field probe_result[] = {
     {"path", "text", "", "",
@@ -140,6 +164,16 @@ static const struct bk__field probe_result[] = {
     {"mode", "text~", "", "", "Redis: standalone, cluster or sentinel."},
     {"keys", "int~", "", "", "Redis: how many keys it has."},
     {"databases", "object~", "", "", "Redis: keys per database, as {\"db0\": 12}."},
+    {"loading", "bool~", "", "", "Redis: whether it is still loading its data."},
+    {"master_link", "bool~", "", "", "Redis: whether a replica has its master."},
+    {"save_ok", "bool~", "", "",
+     "Redis: whether the last save to its disk, or append to its file, went well."},
+    {"last_save_at", "text~", "", "",
+     "Redis: its last save, or its start where it never saved."},
+    {"unsaved_changes", "int~", "", "", "Redis: changes since then."},
+    {"memory_limit_bytes", "int~", "", "", "Redis: its maxmemory; 0: none."},
+    {"evicts", "bool~", "", "",
+     "Redis: whether it drops keys when that is reached (maxmemory-policy)."},
     {"client", "object~", "", "",
      "PostgreSQL: the pg_dump that backups use: path, version, ok; error where none "
      "fits."},
@@ -167,12 +201,12 @@ static const struct bk__field save_result[] = {
 const struct bk__operation bk__store_operations[] = {
     {
         .name = "store.probe",
-        .doc = "Reads a page of the database and tells its size, journal and schema "
-               "version.",
+        .doc = "Reads a page of the database, or asks its server, and tells its size and "
+               "state.",
         .who = "owner",
         .lane = BK__LANE_QUICK,
         .place = BK__PLACE_STORE,
-        .arguments = NULL,
+        .arguments = probe_arguments,
         .result = probe_result,
         .run = run_probe,
     },

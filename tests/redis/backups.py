@@ -66,7 +66,7 @@ def the_size_is_told_before_or_a_mark_after():
 @fact
 def a_password_a_user_and_a_socket_are_ways_in():
     secret = 'p@ss/w:rd%20 #?'
-    acl = ('user keeper on >s3cret:/@ ~* +psync +replconf +ping +info +replicaof', 'user nobody on >x ~* +get')
+    acl = ('user keeper on >s3cret:/@ ~* +psync +replconf +ping +info +select +replicaof', 'user nobody on >x ~* +get')
     with Redis(*acl, password=secret) as server:
         fill(server)
         for url in (server.url(), server.url(user='default'), server.url(socket_path=True),
@@ -74,7 +74,7 @@ def a_password_a_user_and_a_socket_are_ways_in():
             with Box(server, url) as box:
                 same(box.good('backup', 'create')['tables'], keys(server), url)
         with Box(server, server.url(user='nobody', password='x')) as box:
-            box.bad('backup', 'create', code='BK_EDENIED', says='+psync +replconf +ping +info +replicaof')
+            box.bad('backup', 'create', code='BK_EDENIED', says='+psync +replconf +ping +info +select +replicaof')
             same(box.archives(), [])
         with Box(server, server.url(password='wrong-secret')) as box:
             said = box.bad('backup', 'create', code='BK_EDENIED')
@@ -87,7 +87,8 @@ def a_password_a_user_and_a_socket_are_ways_in():
 def a_user_without_psync_is_told_what_it_needs():
     with Redis('user keeper on >x ~* +replconf +ping +info') as server:
         with Box(server, server.url(user='keeper', password='x')) as box:
-            box.bad('backup', 'create', code='BK_EDENIED', says=('NOPERM', '+psync +replconf +ping +info +replicaof'))
+            box.bad('backup', 'create', code='BK_EDENIED',
+                    says=('NOPERM', '+psync +replconf +ping +info +select +replicaof'))
             same((box.archives(), box.leftovers()), ([], []))
 
 

@@ -145,6 +145,9 @@ def bulk(text):
     return b'$%d\r\n%s\r\n' % (len(text), text.encode())
 
 
+DEFAULTS = {'replica-read-only': 'yes', 'repl-diskless-load': 'disabled'}
+
+
 class Fake:
     """A server that answers like Redis until the dump, and then does what it is told to."""
 
@@ -181,7 +184,7 @@ class Fake:
                     link.sendall(bulk(''.join('%s:%s\r\n' % each for each in self.info.items())))
                 elif b'CONFIG' in said:
                     name = said.split(b'\r\n')[-2].decode()
-                    link.sendall(b'*2\r\n' + bulk(name) + bulk(self.settings.get(name, 'no')))
+                    link.sendall(b'*2\r\n' + bulk(name) + bulk(self.settings.get(name, DEFAULTS.get(name, 'no'))))
                 else:
                     link.sendall(b'+PONG\r\n' if b'PING' in said else self.login if b'AUTH' in said else b'+OK\r\n')
 

@@ -57,7 +57,7 @@ def a_restore_brings_everything_back_without_a_restart():
 
 @fact
 def passwords_users_and_sockets_are_no_hindrance():
-    needs = '+psync +replconf +ping +info +replicaof'
+    needs = '+psync +replconf +ping +info +select +replicaof'
     for settings, url in (
             (dict(password='p@ss/w:rd%20 #?'), lambda s: s.url()),
             (dict(password='p@ss'), lambda s: s.url(socket_path=True)),
@@ -219,6 +219,99 @@ def a_wrong_checksum_with_a_right_hash_is_refused():
 
 
 @fact
+def a_server_later_than_we_know_gets_what_its_like_wrote():
+    def dump(version, name, writer):
+        texts = b''.join(bytes([len(text)]) + text for text in (name, writer))
+        head = b'REDIS%04d\xfa' % version + texts + b'\xff'
+        return head + crc64(head)
+
+    valkey = dict(redis_version='7.2.4', valkey_version='9.0.0')
+    for wanted, server, version, name, writer in (
+            (True, {'redis_version': '8.4.0'}, 14, b'redis-ver', b'8.4.0'),
+            (True, {'redis_version': '8.4.0'}, 13, b'redis-ver', b'8.2.9'),
+            (False, {'redis_version': '8.2.9'}, 14, b'redis-ver', b'8.4.0'),
+            (True, valkey, 80, b'valkey-ver', b'9.0.0'),
+            (True, valkey, 11, b'redis-ver', b'7.2.4'),
+            (False, valkey, 80, b'redis-ver', b'9.0.0'),
+            (False, {'redis_version': '8.4.0'}, 80, b'valkey-ver', b'8.0.0')):
+        # What it sent last it can read, whatever that says: so the look is one at another server.
+        sent = dump(version, name, writer)
+        with Fake(b'$%d\r\n' % len(sent) + sent) as fake, Box(None, 'redis://127.0.0.1:%d' % fake.port) as box:
+            backup = box.good('backup', 'create')['name']
+            with Fake(b'$%d\r\n' % len(sent) + sent, **server) as other:
+                box.url = 'redis://127.0.0.1:%d' % other.port
+                child = box.start('backup', 'restore', '--name', backup)
+                until = time.monotonic() + 30
+                while b'127.0.0.1' not in other.heard and child.poll() is None and time.monotonic() < until:
+                    time.sleep(0.02)
+                told = child.poll() is None
+                child.send_signal(signal.SIGINT)
+                out, err = child.communicate(timeout=60)
+                same(told, wanted, '%r %d %r: %s' % (server, version, writer, out + err))
+                same('reads up to version' in out + err, not wanted, out + err)
+
+
+@fact
+def what_a_server_has_no_room_for_is_refused():
+    """A replica takes more than its maxmemory; as a master it would drop keys, or refuse writes."""
+    for policy in ('noeviction', 'allkeys-lru'):
+        with Redis('maxmemory-policy ' + policy) as server, Box(server) as box:
+            server.cli('DEBUG', 'POPULATE', 40000, 'key', 200)
+            name = box.good('backup', 'create')['name']
+            server.cli('CONFIG', 'SET', 'maxmemory', int(server.info('used_memory')) * 6 // 5)
+            box.good('backup', 'restore', '--name', name)
+            same(keys(server), {'db0': 40000})
+            server.cli('FLUSHALL')
+            server.cli('CONFIG', 'SET', 'maxmemory', '5mb')
+            refused(server, box, name, 'BK_EUNSUPPORTED', 'maxmemory is 5 MB')
+
+
+@fact
+def a_database_that_the_server_does_not_have_is_refused():
+    """Redis ends itself over such a dump."""
+    with Redis() as server, Redis('databases 4') as small, Box(server) as box:
+        fill(server)
+        name = box.good('backup', 'create')['name']
+        box.url = small.url()
+        small.cli('SET', 'a', '1')
+        refused(small, box, name, 'BK_EUNSUPPORTED', ('database 15', 'setting databases'))
+    needs = '+psync +replconf +ping +info +replicaof'
+    with Redis('user keeper on >k ' + needs) as server:
+        with Box(server, server.url(user='keeper', password='k')) as box:
+            name, _, _ = changed(server, box)
+            refused(server, box, name, 'BK_EDENIED', ('select', '+select'))
+
+
+@fact
+def each_permission_is_needed_and_no_other():
+    """The list that the guide gives; without one of them the error names it all, and nothing is touched."""
+    needs = ['+psync', '+replconf', '+ping', '+info', '+select', '+replicaof']
+    for missing in [None, *needs]:
+        rights = ' '.join(right for right in needs if right != missing)
+        with Redis('user keeper on >k ' + rights) as server, Box(server) as box:
+            name, old, present = changed(server, box)
+            box.url = server.url(user='keeper', password='k')
+            if missing is None:
+                box.good('backup', 'restore', '--name', name)
+                same(state(server), old)
+            else:
+                refused(server, box, name, 'BK_EDENIED', (missing[1:], ' '.join(needs)))
+            is_master(server)
+            status, _, said = box.run('backup', 'create')
+            same(status == 0, missing in (None, '+select', '+replicaof'), '%s: %s' % (missing, said))
+
+
+@fact
+def what_its_version_does_not_know_is_refused():
+    """Redis 7.0 ends itself over functions as its release candidates wrote them."""
+    with Redis() as server, Box(server) as box:
+        server.cli('SET', 'a', '1')
+        name = box.good('backup', 'create')['name']
+        forge(box, name, lambda d: (lambda new: new + crc64(new))(d[:-9] + b'\xf6\x01x\x01x\x00\x01x\xff'))
+        refused(server, box, name, 'BK_EUNSUPPORTED', 'opcode 246')
+
+
+@fact
 def data_of_modules_is_refused():
     with Redis() as server, Box(server) as box:
         server.cli('SET', 'a', '1')
@@ -267,10 +360,10 @@ def a_node_of_a_cluster_is_refused():
 
 @fact
 def a_user_without_replicaof_is_told_before():
-    with Redis('user keeper on >k ~* +psync +replconf +ping +info') as server:
+    with Redis('user keeper on >k ~* +psync +replconf +ping +info +select') as server:
         with Box(server, server.url(user='keeper', password='k')) as box:
             name, _, _ = changed(server, box)
-            refused(server, box, name, 'BK_EDENIED', '+psync +replconf +ping +info +replicaof')
+            refused(server, box, name, 'BK_EDENIED', '+psync +replconf +ping +info +select +replicaof')
 
 
 @fact
@@ -285,6 +378,7 @@ def servers_that_cannot_be_restored_are_not_told_anything():
             ('flush-before-load', 'BK_EUNSUPPORTED', {'repl-diskless-load': 'flush-before-load'}, {}),
             ('cluster', 'BK_EUNSUPPORTED', {}, {'cluster_enabled': '1'}),
             ('itself a replica', 'BK_EUNSUPPORTED', {}, {'role': 'slave'}),
+            ('replica-read-only', 'BK_EUNSUPPORTED', {'replica-read-only': 'no'}, {}),
             ('still loading', 'BK_EBUSY', {}, {'loading': '1'}),
             ('still loading', 'BK_EBUSY', {}, {'async_loading': '1'}),
             ('replicas are attached', 'BK_EUNSUPPORTED', {}, {'connected_slaves': '2'})):

@@ -7,6 +7,7 @@ import socket
 import sqlite3
 import subprocess
 import threading
+import time
 
 from box import Box, need, same, servers, sha256
 from making import flip
@@ -125,6 +126,30 @@ def one_store_of_a_set_leaves_the_other_as_it_is():
             same([s['store'] for s in done['stores']], [store])
             saved = box.good('backup', 'list', '--kind', 'pre_restore')['backups'][0]
             need('stores' not in saved, 'more than that store was saved: %s' % saved['name'])
+
+
+@fact
+def what_redis_would_refuse_is_known_before_the_database_is_touched():
+    needs = 'user keeper on >k +psync +replconf +ping +info +select'
+    for settings, change, code, says in (
+            (['maxmemory 3mb'], lambda one, two: one.cli('CONFIG', 'SET', 'maxmemory', '100kb'),
+             'BK_EUNSUPPORTED', 'maxmemory'),
+            ([], lambda one, two: two.cli('REPLICAOF', '127.0.0.1', one.port), 'BK_EUNSUPPORTED', 'replica'),
+            ([], lambda one, two: one.cli('REPLICAOF', '127.0.0.1', two.port), 'BK_EUNSUPPORTED', 'replica'),
+            ([needs], lambda one, two: None, 'BK_EDENIED', '+replicaof')):
+        with servers.Redis(*settings) as redis, servers.Redis() as other, Box(redis) as box:
+            made = two(box)
+            change(redis, other)
+            if needs in settings:
+                box.options['redis'] = redis.url(user='keeper', password='k')
+            before = box.names()
+            until = time.monotonic() + 20
+            while '1' not in (redis.info('connected_slaves'), other.info('connected_slaves')) and \
+                    'REPLICAOF' in str(change.__code__.co_consts) and time.monotonic() < until:
+                time.sleep(0.05)
+            box.bad('backup', 'restore', '--name', made['name'], code=code, says=[says])
+            same(box.database_tag(), 'new', 'the database')
+            same(box.names(), before, 'the backups')
 
 
 @fact

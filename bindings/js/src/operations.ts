@@ -23,8 +23,8 @@ export interface Options {
      */
     database?: string | Url | null | undefined;
     /**
-     * A Redis server beside the database: redis://[[user]:password@]host[:port] or
-     * unix:///path. Unset, a URL is made of REDIS_HOST, _PORT, _USERNAME, _PASSWORD.
+     * A Redis server beside the database, or alone: redis://[[user]:password@]host[:port]
+     * or unix:///path. Unset, a URL is made of REDIS_HOST, _PORT, _USERNAME, _PASSWORD.
      */
     redis?: string | null | undefined;
     /**
@@ -953,6 +953,12 @@ export interface HealthSnapshotResultDatabase {
     connected: boolean;
 }
 
+/** The same of the Redis beside it; null: the option redis is not set. */
+export interface HealthSnapshotResultRedis {
+    /** Whether it answered. */
+    connected: boolean;
+}
+
 /** The host's operations in flight. */
 export interface HealthSnapshotResultOperations {
     /** How many. */
@@ -983,6 +989,8 @@ export interface HealthSnapshotResult {
     disk: HealthSnapshotResultDisk[];
     /** The report of store.probe; null: no database is set. */
     database: HealthSnapshotResultDatabase | null;
+    /** The same of the Redis beside it; null: the option redis is not set. */
+    redis: HealthSnapshotResultRedis | null;
     /** Every loop that beats: {age_ms, lag_ms, stalls, ...}. */
     loops: Record<string, unknown>;
     /** The host's operations in flight. */
@@ -1043,6 +1051,11 @@ export interface DoctorRunResult {
     worst: "ok" | "note" | "warning" | "problem";
 }
 
+export interface StoreProbeArgs {
+    /** Which store; without it the database, or the one there is. */
+    store?: "database" | "redis" | null | undefined;
+}
+
 /** What store.probe answers. */
 export interface StoreProbeResult {
     /** The database file, symbolic links followed; or the URL without its password. */
@@ -1075,6 +1088,20 @@ export interface StoreProbeResult {
     keys?: number;
     /** Redis: keys per database, as {"db0": 12}. */
     databases?: Record<string, unknown>;
+    /** Redis: whether it is still loading its data. */
+    loading?: boolean;
+    /** Redis: whether a replica has its master. */
+    master_link?: boolean;
+    /** Redis: whether the last save to its disk, or append to its file, went well. */
+    save_ok?: boolean;
+    /** Redis: its last save, or its start where it never saved. */
+    last_save_at?: string;
+    /** Redis: changes since then. */
+    unsaved_changes?: number;
+    /** Redis: its maxmemory; 0: none. */
+    memory_limit_bytes?: number;
+    /** Redis: whether it drops keys when that is reached (maxmemory-policy). */
+    evicts?: boolean;
     /**
      * PostgreSQL: the pg_dump that backups use: path, version, ok; error where none fits.
      */
@@ -1196,7 +1223,7 @@ export class Migrate {
 export class Health {
     constructor(private readonly keeper: Runs) {}
 
-    /** Measures memory, CPU, disks, database, event loops and pushed reports once. */
+    /** Measures memory, CPU, disks, the stores, event loops and pushed reports once. */
     snapshot(): Job<HealthSnapshotResult> {
         return this.keeper.run("health.snapshot");
     }
@@ -1226,9 +1253,11 @@ export class Doctor {
 export class Store {
     constructor(private readonly keeper: Runs) {}
 
-    /** Reads a page of the database and tells its size, journal and schema version. */
-    probe(): Job<StoreProbeResult> {
-        return this.keeper.run("store.probe");
+    /**
+     * Reads a page of the database, or asks its server, and tells its size and state.
+     */
+    probe(args: StoreProbeArgs = {}): Job<StoreProbeResult> {
+        return this.keeper.run("store.probe", args);
     }
 }
 

@@ -515,6 +515,12 @@ class HealthSnapshotResultDatabase(TypedDict):
     connected: bool
 
 
+class HealthSnapshotResultRedis(TypedDict):
+    """The same of the Redis beside it; null: the option redis is not set."""
+
+    connected: bool
+
+
 class HealthSnapshotResultOperations(TypedDict):
     """The host's operations in flight."""
 
@@ -535,6 +541,7 @@ class HealthSnapshotResult(TypedDict):
     cpu: HealthSnapshotResultCpu
     disk: List[HealthSnapshotResultDisk]
     database: Optional[HealthSnapshotResultDatabase]
+    redis: Optional[HealthSnapshotResultRedis]
     loops: Dict[str, Any]
     operations: HealthSnapshotResultOperations
 
@@ -596,6 +603,13 @@ class StoreProbeResult(TypedDict):
     mode: NotRequired[str]
     keys: NotRequired[int]
     databases: NotRequired[Dict[str, Any]]
+    loading: NotRequired[bool]
+    master_link: NotRequired[bool]
+    save_ok: NotRequired[bool]
+    last_save_at: NotRequired[str]
+    unsaved_changes: NotRequired[int]
+    memory_limit_bytes: NotRequired[int]
+    evicts: NotRequired[bool]
     client: NotRequired[Dict[str, Any]]
     kept_databases: NotRequired[List[str]]
 
@@ -872,7 +886,7 @@ class Health(Namespace):
     """keeper.health"""
 
     def snapshot(self) -> Job[HealthSnapshotResult]:
-        """Measures memory, CPU, disks, database, event loops and pushed reports once.
+        """Measures memory, CPU, disks, the stores, event loops and pushed reports once.
         """
         return self._run("health.snapshot", {})
 
@@ -896,10 +910,16 @@ class Doctor(Namespace):
 class Store(Namespace):
     """keeper.store"""
 
-    def probe(self) -> Job[StoreProbeResult]:
-        """Reads a page of the database and tells its size, journal and schema version.
+    def probe(
+        self,
+        *,
+        store: Optional[Literal["database", "redis"]] = None,
+    ) -> Job[StoreProbeResult]:
+        """Reads a page of the database, or asks its server, and tells its size and state.
+
+        store: Which store; without it the database, or the one there is.
         """
-        return self._run("store.probe", {})
+        return self._run("store.probe", {"store": store})
 
 
 class Namespaces:

@@ -4,6 +4,7 @@
  */
 #include <store/redis/internal.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,12 +130,28 @@ static int read_query(const char *query, struct bk__redis_address *ret) {
     return rc;
 }
 
+/* "/0": a dump has all databases, so the number says nothing, but what is none is a mistake. */
+static int check_number(const char *path, size_t size) {
+    char number[12] = "";
+    int64_t value = 0;
+
+    if (size <= 1) {
+        return 0;
+    }
+    snprintf(number, sizeof number, "%.*s", (int)(size - 1), path + 1);
+    return size <= sizeof number && bk__text_int(number, &value) && value >= 0 &&
+                   value <= INT32_MAX
+               ? 0
+               : wrong("names a database that is no number from 0 on");
+}
+
 /* What is behind "://". The last @ ends the password, as people paste them with raw @ and /. */
 static int read_rest(const char *rest, bool unix_socket, struct bk__redis_address *ret) {
     const char *at = strrchr(rest, '@');
     int rc = at == NULL ? 0 : read_user(rest, (size_t)(at - rest), ret);
     const char *place = at == NULL ? rest : at + 1;
     const char *query = place + strcspn(place, "?");
+    size_t host = strcspn(place, "/?");
 
     if (rc != 0) {
         return rc;
@@ -143,7 +160,10 @@ static int read_rest(const char *rest, bool unix_socket, struct bk__redis_addres
         rc = *place != '/' ? wrong("names no absolute path of a socket")
                            : decode(place, (size_t)(query - place), &ret->path);
     } else {
-        rc = read_host(place, strcspn(place, "/?"), ret);
+        rc = read_host(place, host, ret);
+    }
+    if (rc == 0 && !unix_socket) {
+        rc = check_number(place + host, (size_t)(query - place) - host);
     }
     return rc != 0 || *query == '\0' ? rc : read_query(query + 1, ret);
 }
@@ -159,11 +179,9 @@ int bk__redis_address_parse(const char *url, struct bk__redis_address *ret) {
     if (bk__text_starts(url, "rediss:")) {
         return bk__fail(
             BK_EUNSUPPORTED,
-            "rediss:// asks for TLS, which this build does not speak. Nothing was "
-            "touched. Let a tunnel on this machine (stunnel, spiped, ssh -L) speak it "
-            "and "
-            "name its end as redis://127.0.0.1:PORT, or reach Redis over a private "
-            "network.");
+            "rediss:// asks for TLS, which botkeep does not speak. Nothing was touched. "
+            "Let a tunnel on this machine (stunnel, spiped, ssh -L) speak it and name "
+            "its end as redis://127.0.0.1:PORT, or reach Redis over a private network.");
     }
     if (rest == NULL || (!unix_socket && !bk__text_starts(url, "redis:") &&
                          !bk__text_starts(url, "valkey:"))) {

@@ -38,8 +38,7 @@ static int check_role(const struct bk__redis *redis, const char *info) {
         return refuse(redis, "it is a node of a cluster",
                       "Restore each node from its own dump while it is stopped.");
     }
-    if (bk__redis_info_int(info, "loading") == 1 ||
-        bk__redis_info_int(info, "async_loading") == 1) {
+    if (bk__redis_info_is_loading(info)) {
         return bk__fail(BK_EBUSY,
                         "The Redis server %s is still loading its data. " UNTOUCHED
                         "Restore again when it is done.",
@@ -89,29 +88,60 @@ static int wait_for_no_replicas(struct bk__redis *redis) {
 
 /* ---- what it can read ----------------------------------------------------------------- */
 
+struct version {
+    int major, minor;
+};
+
+static bool is_at_least(struct version one, struct version other) {
+    return one.major > other.major ||
+           (one.major == other.major && one.minor >= other.minor);
+}
+
+/* Redis and Valkey count apart, and Valkey calls itself Redis 7.2 as well. */
+static struct version version_of(const char *info, bool valkey) {
+    struct version version = {0, 0};
+    char text[32];
+
+    bk__redis_info_text(info, valkey ? "valkey_version" : "redis_version", text,
+                        sizeof text);
+    if (sscanf(text, "%d.%d", &version.major, &version.minor) != 2) {
+        version = (struct version){0, 0};
+    }
+    return version;
+}
+
 /* What the server wrote it can read; else its version says what it reads, as far as that is known. */
 static int rdb_version_of(const struct bk__redis *redis, const char *info) {
     static const struct {
-        int major, minor, rdb;
-    } known[] = {{8, 0, 12}, {7, 4, 12}, {7, 2, 11}, {7, 0, 10}, {5, 0, 9}, {4, 0, 8}};
-    char version[32];
-    int major = 0;
-    int minor = 0;
+        struct version version;
+        int rdb;
+    } known[] = {{{8, 0}, 12}, {{7, 4}, 12}, {{7, 2}, 11},
+                 {{7, 0}, 10}, {{5, 0}, 9},  {{4, 0}, 8}};
+    struct version version = version_of(info, false);
 
     if (redis->rdb_version > 0) {
         return redis->rdb_version;
     }
-    bk__redis_info_text(info, "redis_version", version, sizeof version);
-    if (sscanf(version, "%d.%d", &major, &minor) != 2) {
-        return 0;
-    }
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (major > known[i].major ||
-            (major == known[i].major && minor >= known[i].minor)) {
+        if (is_at_least(version, known[i].version)) {
             return known[i].rdb;
         }
     }
     return 0;
+}
+
+/* For servers that are later than the table: they read what their like of no later version wrote. */
+static bool is_its_own(const char *info, const struct bk__rdb_facts *facts) {
+    struct version valkey = version_of(info, true);
+    struct version redis = version_of(info, false);
+    struct version wrote = {0, 0};
+
+    if (facts->valkey != (valkey.major > 0) ||
+        sscanf(facts->server, "%d.%d", &wrote.major, &wrote.minor) != 2) {
+        return false;
+    }
+    return facts->valkey ? valkey.major >= 9 && is_at_least(valkey, wrote)
+                         : redis.major >= 8 && is_at_least(redis, wrote);
 }
 
 static int check_version(const struct bk__redis *redis, const char *info,
@@ -120,16 +150,32 @@ static int check_version(const struct bk__redis *redis, const char *info,
     char why[160];
 
     if (reads == 0) {
-        return refuse(redis, "it is older than Redis 5, or does not tell its version",
+        return refuse(redis, "it is older than Redis 4, or does not tell its version",
                       "Stop it, put the dump in the place of its own, and start it.");
     }
-    if (facts->version <= reads) {
+    if (facts->version <= reads || is_its_own(info, facts)) {
         return 0;
     }
     snprintf(why, sizeof why,
-             "the dump is of RDB version %d (Redis %s), and it reads up to version %d",
-             facts->version, facts->server[0] != '\0' ? facts->server : "unknown", reads);
+             "the dump is of RDB version %d (%s %s), and it reads up to version %d",
+             facts->version, facts->valkey ? "Valkey" : "Redis",
+             facts->server[0] != '\0' ? facts->server : "of unknown version", reads);
     return refuse(redis, why, "Restore into a server of that version or a later one.");
+}
+
+/* What a server does not understand ends it. */
+static int check_understood(const struct bk__redis *redis,
+                            const struct bk__rdb_facts *facts) {
+    char why[160];
+
+    if (facts->counted || facts->version > BK__RDB_VERSION_KNOWN) {
+        return 0;
+    }
+    snprintf(why, sizeof why,
+             "the dump holds what its version does not know (%s), and a server that "
+             "reads it ends itself",
+             facts->unknown);
+    return refuse(redis, why, "Use another backup.");
 }
 
 static int check_modules(const struct bk__redis *redis,
@@ -141,6 +187,63 @@ static int check_modules(const struct bk__redis *redis,
                         "them ends itself",
                         "Stop it, put the dump in the place of its own, and start it "
                         "with these modules.");
+}
+
+/* ---- what it has room for ------------------------------------------------------------- */
+
+/* The first number of INFO that is a limit; *ret_name is what people call it. */
+static int64_t memory_limit(const char *info, const char **ret_name) {
+    int64_t limit = bk__redis_info_int(info, "maxmemory");
+
+    *ret_name = "maxmemory";
+    if (limit <= 0) {
+        limit = bk__redis_info_int(info, "total_system_memory");
+        *ret_name = "its machine's memory";
+    }
+    return limit;
+}
+
+/* A replica takes more than maxmemory; as a master it would then drop keys or refuse writes. What
+   the dump says of itself counts buffers, too: an eighth more is let through. */
+static int check_memory(const struct bk__redis *redis, const char *info,
+                        const struct bk__rdb_facts *facts) {
+    const char *name;
+    int64_t limit = memory_limit(info, &name);
+    char why[160];
+
+    if (limit <= 0 || facts->memory <= limit + limit / 8) {
+        return 0;
+    }
+    snprintf(why, sizeof why, "the dump took %lld MB of memory, and %s is %lld MB",
+             (long long)(facts->memory >> 20), name, (long long)(limit >> 20));
+    return refuse(redis, why, "Give it more memory, or restore into a larger server.");
+}
+
+/* A server ends itself over a database whose number it does not have. */
+static int check_databases(struct bk__redis *redis, const struct bk__rdb_facts *facts) {
+    int64_t last = facts->db_count == 0 ? 0 : facts->dbs[facts->db_count - 1].number;
+    char number[24];
+    char why[96];
+    const char *const words[] = {"SELECT", number, NULL};
+    redisReply *reply = NULL;
+    int rc;
+
+    if (last == 0) {
+        return 0;
+    }
+    snprintf(number, sizeof number, "%lld", (long long)last);
+    rc = bk__redis_ask(&redis->link, words, &reply);
+    if (rc == 0 && reply->type == REDIS_REPLY_ERROR) {
+        snprintf(why, sizeof why, "the dump has a database %s, and the server has none",
+                 number);
+        rc = strstr(reply->str, "out of range") != NULL
+                 ? refuse(redis, why, "Raise its setting databases.")
+                 : bk__redis_refused(&redis->link, DOING, reply->str);
+    }
+    if (reply != NULL) {
+        freeReplyObject(reply);
+    }
+    return rc;
 }
 
 /* ---- what it lets us do --------------------------------------------------------------- */
@@ -180,6 +283,13 @@ static int check_settings(struct bk__redis *redis) {
                     "flush-before-load)",
                     "Set that to disabled for the restore.");
     }
+    if (rc == 0) {
+        rc = ask_setting(redis, "replica-read-only", value, sizeof value);
+    }
+    if (rc == 0 && strcmp(value, "no") == 0) {
+        rc = refuse(redis, "it would take writes that are lost (replica-read-only no)",
+                    "Set that to yes for the restore.");
+    }
     return rc;
 }
 
@@ -190,7 +300,8 @@ static int check_permission(struct bk__redis *redis) {
     return bk__redis_order(&redis->link, words, DOING);
 }
 
-int bk__redis_check(struct bk__redis *redis, const struct bk__rdb_facts *facts) {
+/* What one look at INFO and at the dump tells. */
+static int check_fit(struct bk__redis *redis, const struct bk__rdb_facts *facts) {
     char *info = NULL;
     int rc = bk__redis_info(&redis->link, "everything", &info);
 
@@ -200,9 +311,24 @@ int bk__redis_check(struct bk__redis *redis, const struct bk__rdb_facts *facts) 
     if (rc == 0) {
         rc = check_version(redis, info, facts);
     }
-    free(info);
+    if (rc == 0) {
+        rc = check_understood(redis, facts);
+    }
     if (rc == 0) {
         rc = check_modules(redis, facts);
+    }
+    if (rc == 0) {
+        rc = check_memory(redis, info, facts);
+    }
+    free(info);
+    return rc;
+}
+
+int bk__redis_check(struct bk__redis *redis, const struct bk__rdb_facts *facts) {
+    int rc = check_fit(redis, facts);
+
+    if (rc == 0) {
+        rc = check_databases(redis, facts);
     }
     if (rc == 0) {
         rc = wait_for_no_replicas(redis);

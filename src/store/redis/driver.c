@@ -25,6 +25,16 @@ static bool accepts(const char *database) {
     return false;
 }
 
+static int check(const char *database) {
+    struct bk__redis_address address;
+    int rc = bk__redis_address_parse(database, &address);
+
+    if (rc == 0) {
+        bk__redis_address_free(&address);
+    }
+    return rc;
+}
+
 static void close_store(struct bk__store *store) {
     struct bk__redis *redis = (struct bk__redis *)store;
 
@@ -104,6 +114,7 @@ const struct bk__store_driver bk__redis_driver = {
     .name = "redis",
     .content = "rdb",
     .accepts = accepts,
+    .check = check,
     .open = open_store,
     .close = close_store,
     .probe = bk__redis_probe,

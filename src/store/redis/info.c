@@ -64,6 +64,11 @@ int64_t bk__redis_info_int(const char *info, const char *field) {
     return bk__text_int(text, &value) ? value : -1;
 }
 
+bool bk__redis_info_is_loading(const char *info) {
+    return bk__redis_info_int(info, "loading") == 1 ||
+           bk__redis_info_int(info, "async_loading") == 1;
+}
+
 /* "db0:keys=12,expires=3,avg_ttl=0" */
 struct json_object *bk__redis_info_keys(const char *info) {
     struct json_object *keys = bk__json_object();

@@ -17,7 +17,7 @@
 #define BK__REDIS_STALL_MS 60000 /* without a byte, a transfer is given up */
 
 /* What the user needs to be allowed: told wherever the server refuses a command. */
-#define BK__REDIS_NEEDS "+psync +replconf +ping +info +replicaof"
+#define BK__REDIS_NEEDS "+psync +replconf +ping +info +select +replicaof"
 
 /* ---- address.c ------------------------------------------------------------------------ */
 
@@ -81,6 +81,7 @@ int bk__redis_info(struct bk__redis_link *link, const char *section, char **ret)
 /* A field of it: into out, "" where it is missing; as a number, -1 where it is missing or none. */
 void bk__redis_info_text(const char *info, const char *field, char *out, size_t room);
 int64_t bk__redis_info_int(const char *info, const char *field);
+bool bk__redis_info_is_loading(const char *info);
 /* Keys per database, {"db0": 12}, from the section keyspace. NULL: out of memory. */
 struct json_object *bk__redis_info_keys(const char *info);
 

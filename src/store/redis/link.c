@@ -16,6 +16,7 @@
 #include <os/clock.h>
 
 #define WORDS_MOST 8
+#define FULL "ERR max number of clients reached"
 
 void bk__redis_link_close(struct bk__redis_link *link) {
     if (link->c != NULL) {
@@ -29,7 +30,8 @@ void bk__redis_link_close(struct bk__redis_link *link) {
 static int lost(struct bk__redis_link *link, const char *why) {
     int code = bk__fail(BK_EIO,
                         "The connection to the Redis server %s is lost: %s. Nothing of "
-                        "ours stays in it. Look whether the server runs, and try again.",
+                        "ours stays in it. Look whether the server runs, and is not one "
+                        "that speaks TLS alone, and try again.",
                         link->at->shown, why);
     bk__redis_link_close(link);
     return code;
@@ -139,6 +141,14 @@ int bk__redis_refused(const struct bk__redis_link *link, const char *doing,
     if (bk__text_starts(text, "NOAUTH") || bk__text_starts(text, "WRONGPASS")) {
         return refused_login(link);
     }
+    if (bk__text_starts(text, "DENIED")) {
+        return bk__fail(
+            BK_EDENIED,
+            "The Redis server %s is in protected mode: it has no password and "
+            "takes clients of its own machine alone. Nothing was touched. Set "
+            "a password there (requirepass, or an ACL), or protected-mode no.",
+            link->at->shown);
+    }
     if (bk__text_starts(text, "NOPERM")) {
         return bk__fail(BK_EDENIED,
                         "The Redis server %s %s: \"%.*s\". Nothing was changed. The user "
@@ -147,7 +157,8 @@ int bk__redis_refused(const struct bk__redis_link *link, const char *doing,
                         link->at->shown, doing, size, text);
     }
     if (bk__text_starts(text, "LOADING") || bk__text_starts(text, "NOMASTERLINK") ||
-        bk__text_starts(text, "BUSY") || bk__text_starts(text, "MASTERDOWN")) {
+        bk__text_starts(text, "BUSY") || bk__text_starts(text, "MASTERDOWN") ||
+        strcmp(text, FULL) == 0) {
         return bk__fail(BK_EBUSY,
                         "The Redis server %s %s just now: \"%.*s\". Nothing was changed. "
                         "Try again when it is ready.",
@@ -202,6 +213,9 @@ static int judge_login(struct bk__redis_link *link, const redisReply *reply) {
                     link->at->shown);
         return 0;
     }
+    if (bk__text_starts(reply->str, "DENIED") || strcmp(reply->str, FULL) == 0) {
+        return bk__redis_refused(link, "takes no client", reply->str);
+    }
     return refused_login(link);
 }
 
@@ -232,8 +246,29 @@ static int log_in(struct bk__redis_link *link) {
     return rc;
 }
 
-static int open_link(struct bk__redis_link *link) {
+/* These are no reason to go: what cannot be done just now is refused when it is asked for, and a
+   server that cannot save (MISCONF) can still be backed up. */
+static bool is_there(const char *error) {
+    return bk__text_starts(error, "LOADING") || bk__text_starts(error, "MASTERDOWN") ||
+           bk__text_starts(error, "MISCONF");
+}
+
+/* A server that asks for a password refuses this as well. */
+static int greet(struct bk__redis_link *link) {
     static const char *const ping[] = {"PING", NULL};
+    redisReply *reply = NULL;
+    int rc = bk__redis_ask(link, ping, &reply);
+
+    if (rc == 0 && reply->type == REDIS_REPLY_ERROR && !is_there(reply->str)) {
+        rc = bk__redis_refused(link, "takes no client", reply->str);
+    }
+    if (reply != NULL) {
+        freeReplyObject(reply);
+    }
+    return rc;
+}
+
+static int open_link(struct bk__redis_link *link) {
     int fd = bk__redis_connect(link->stubborn ? NULL : link->job, link->at);
     int rc;
 
@@ -247,7 +282,7 @@ static int open_link(struct bk__redis_link *link) {
     }
     rc = log_in(link);
     if (rc == 0) {
-        rc = bk__redis_order(link, ping, "does not answer a PING");
+        rc = greet(link);
     }
     if (rc != 0) {
         bk__redis_link_close(link);

@@ -15,6 +15,7 @@
 #include <core/job.h>
 #include <os/file.h>
 #include <store/redis/internal.h>
+#include <store/redis/release.h>
 
 #define NOTE "redis-restore.json"
 #define LOCK "redis-restore.lock"
@@ -135,12 +136,11 @@ static bool follows(const char *info, struct json_object *note) {
 }
 
 static int set_free(struct bk__redis *redis, struct json_object *note) {
-    static const char *const words[] = {"REPLICAOF", "NO", "ONE", NULL};
     char *info = NULL;
     int rc = bk__redis_info(&redis->link, "replication", &info);
 
     if (rc == 0 && follows(info, note)) {
-        rc = bk__redis_order(&redis->link, words, "cannot be made a master again");
+        rc = bk__redis_release_once(redis);
         bk__job_log(redis->job, "warning",
                     "The Redis server %s was left as a replica by a restore that was "
                     "killed: it %s",

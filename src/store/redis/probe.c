@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <base/json.h>
+#include <base/stamp.h>
 #include <core/error.h>
 #include <os/clock.h>
 
@@ -55,6 +56,44 @@ static bool fill_common(struct json_object *report, const struct bk__redis *redi
            bk__json_add_bool(report, "same_file", true);
 }
 
+/* Where a field is missing, as in servers that are no Redis, nothing is wrong. */
+static bool is_not(const char *info, const char *field, const char *bad) {
+    char text[16];
+
+    bk__redis_info_text(info, field, text, sizeof text);
+    return strcmp(text, bad) != 0;
+}
+
+static bool is_saved(const char *info) {
+    return is_not(info, "rdb_last_bgsave_status", "err") &&
+           is_not(info, "aof_last_bgrewrite_status", "err") &&
+           is_not(info, "aof_last_write_status", "err");
+}
+
+/* What a bot's owner wants to be told before it hurts. */
+static bool fill_state(struct json_object *report, const char *info) {
+    int64_t saved = bk__redis_info_int(info, "rdb_last_save_time");
+    int64_t changes = bk__redis_info_int(info, "rdb_changes_since_last_save");
+    int64_t limit = bk__redis_info_int(info, "maxmemory");
+    char stamp[BK__STAMP_SIZE] = "";
+
+    if (saved > 0) {
+        bk__stamp_iso(saved * 1000, stamp);
+    }
+    if (!is_not(info, "role", "slave") &&
+        !bk__json_add_bool(report, "master_link",
+                           is_not(info, "master_link_status", "down"))) {
+        return false;
+    }
+    return bk__json_add_bool(report, "loading", bk__redis_info_is_loading(info)) &&
+           bk__json_add_bool(report, "save_ok", is_saved(info)) &&
+           bk__json_add_text(report, "last_save_at", stamp) &&
+           bk__json_add_int(report, "unsaved_changes", at_least_zero(changes)) &&
+           bk__json_add_int(report, "memory_limit_bytes", at_least_zero(limit)) &&
+           bk__json_add_bool(report, "evicts",
+                             is_not(info, "maxmemory_policy", "noeviction"));
+}
+
 static bool fill_own(struct json_object *report, const char *info) {
     struct json_object *keys = bk__redis_info_keys(info);
 
@@ -74,7 +113,8 @@ int bk__redis_probe(struct bk__store *store, struct json_object *ret_report) {
 
     if (rc == 0 &&
         (!bk__json_add_int(ret_report, "response_ms", bk__clock_mono() - began) ||
-         !fill_common(ret_report, redis, info) || !fill_own(ret_report, info))) {
+         !fill_common(ret_report, redis, info) || !fill_own(ret_report, info) ||
+         !fill_state(ret_report, info))) {
         rc = bk__fail_memory();
     }
     free(info);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/text.h>
 #include <core/error.h>
 
 #define DBS_MOST 65536 /* no server has as many */
@@ -142,17 +143,25 @@ static int take_key(struct bk__rdb *rdb, unsigned type) {
 }
 
 static int take_aux(struct bk__rdb *rdb) {
+    struct bk__rdb_facts *facts = rdb->facts;
     char name[16];
-    char value[sizeof rdb->facts->server];
+    char value[sizeof facts->server];
     int rc = bk__rdb_string(rdb, name, sizeof name);
 
     if (rc == 0) {
         rc = bk__rdb_string(rdb, value, sizeof value);
     }
-    if (rc == 0 && (strcmp(name, "redis-ver") == 0 || strcmp(name, "valkey-ver") == 0)) {
-        memcpy(rdb->facts->server, value, sizeof value);
+    if (rc != 0) {
+        return rc;
     }
-    return rc;
+    if (strcmp(name, "redis-ver") == 0 || strcmp(name, "valkey-ver") == 0) {
+        memcpy(facts->server, value, sizeof value);
+        facts->valkey = *name == 'v';
+    } else if (strcmp(name, "used-mem") == 0 &&
+               (!bk__text_int(value, &facts->memory) || facts->memory < 0)) {
+        facts->memory = 0;
+    }
+    return 0;
 }
 
 static int take_lengths(struct bk__rdb *rdb, int count) {

@@ -28,7 +28,9 @@ struct bk__rdb_facts {
     bool modules;     /* it holds data of modules */
     bool counted;     /* false: it holds a type of a later Redis, named in unknown */
     char unknown[64]; /* "value type 24 at byte 1234" */
-    char server[32];  /* the version of Redis that wrote it, "" when it does not say */
+    char server[32];  /* the version of who wrote it, "" when it does not say */
+    bool valkey;      /* which is Valkey, not Redis */
+    int64_t memory;   /* what it took there, in bytes; 0: it does not say */
     struct bk__rdb_db *dbs; /* those with keys, in the order of the dump */
     size_t db_count;
 };

@@ -4,6 +4,7 @@
  */
 #include <store/redis/rdb_inside.h>
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include <base/bytes.h>
@@ -49,18 +50,29 @@ int bk__rdb_length(struct bk__rdb *rdb, uint64_t *ret) {
     return rc == 0 && encoded ? bk__rdb_wrong(rdb, "a text where a length must be") : rc;
 }
 
-static int take_encoded(struct bk__rdb *rdb, uint64_t encoding) {
+/* A number, little-endian and signed; as text into ret where room is enough. */
+static int take_number(struct bk__rdb *rdb, uint64_t encoding, char *ret, size_t room) {
+    unsigned char bytes[4] = {0};
+    size_t count = (size_t)1 << encoding;
+    uint32_t value = 0;
+    int rc = bk__rdb_take(rdb, bytes, count);
+
+    if (rc != 0 || ret == NULL) {
+        return rc;
+    }
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bool sign = i >= count && bytes[count - 1] > 127;
+        value |= (uint32_t)(sign ? 255 : bytes[i]) << 8 * i;
+    }
+    snprintf(ret, room, "%" PRId32, (int32_t)value);
+    return 0;
+}
+
+static int take_packed(struct bk__rdb *rdb) {
     uint64_t packed = 0;
     uint64_t whole = 0;
-    int rc;
+    int rc = bk__rdb_length(rdb, &packed);
 
-    if (encoding <= TEXT_INT32) {
-        return bk__rdb_take(rdb, NULL, UINT64_C(1) << encoding);
-    }
-    if (encoding != TEXT_PACKED) {
-        return bk__rdb_wrong(rdb, "an impossible encoding of a text");
-    }
-    rc = bk__rdb_length(rdb, &packed);
     if (rc == 0) {
         rc = bk__rdb_length(rdb, &whole);
     }
@@ -81,8 +93,13 @@ int bk__rdb_string(struct bk__rdb *rdb, char *ret, size_t room) {
     if (rc != 0) {
         return rc;
     }
+    if (encoded && size <= TEXT_INT32) {
+        return take_number(rdb, size, ret, room);
+    }
     if (encoded) {
-        return take_encoded(rdb, size);
+        return size == TEXT_PACKED
+                   ? take_packed(rdb)
+                   : bk__rdb_wrong(rdb, "an impossible encoding of a text");
     }
     if (ret != NULL && size < room) {
         ret[size] = '\0';

@@ -1,8 +1,7 @@
 /*
  * A restore into a server that lives on: it is made a replica of a small source of ours, takes the
- * dump as any replica does, and is made a master again. Everything that can be known to go wrong is
- * refused before the server is told anything, and every way out ends in REPLICAOF NO ONE: ours, or
- * that of the watch, which outlives us.
+ * dump as any replica does, and is made a master again. bk__redis_restore(), at the end, reads as the
+ * list of what happens; every way out of under_watch() goes through REPLICAOF NO ONE.
  */
 #include <store/redis/internal.h>
 
@@ -16,6 +15,7 @@
 #include <os/clock.h>
 #include <store/redis/mark.h>
 #include <store/redis/rdb.h>
+#include <store/redis/release.h>
 #include <store/redis/source.h>
 #include <store/redis/watch.h>
 
@@ -23,10 +23,7 @@
 #define STEP_MS 50
 #define ASK_MS 100    /* between two looks at a server that loads */
 #define DOWN_MS 10000 /* neither loading nor following us: it gave up */
-#define AGAIN_MS                                                                         \
-    20000 /* for a connection to be had again; then the watch goes on alone */
 #define REWRITE_MS 600000
-#define DOING "cannot be restored"
 
 struct restoring {
     struct bk__redis *redis;
@@ -34,87 +31,22 @@ struct restoring {
     struct bk__redis_source *source;
     struct bk__redis_watch watch;
     struct bk__redis_mark mark;
+    int64_t told;           /* monotonic: when it was told to follow us */
+    int64_t refused_before; /* writes, until then */
 };
 
-/* ---- being a master again ------------------------------------------------------------- */
+/* ---- step 1: it follows us, and clients that write are refused -------------------------- */
 
-/* A connection, whatever happened to the one before; a server that loads refuses it until it is
-   done, however long that takes. */
-static int reach_again(struct restoring *r) {
-    int64_t until = bk__clock_mono() + AGAIN_MS;
-    int rc = r->redis->link.c != NULL ? 0 : bk__redis_link_again(&r->redis->link);
+static int follow(struct restoring *r) {
+    const char *const words[] = {"REPLICAOF", bk__redis_source_host(r->source),
+                                 bk__redis_source_port(r->source), NULL};
+    int rc = bk__job_check(r->redis->job);
 
-    while (rc != 0 && (rc == BK_EBUSY || bk__clock_mono() < until)) {
-        bk__redis_watch_beat(&r->watch);
-        bk__clock_sleep(ASK_MS);
-        rc = bk__redis_link_again(&r->redis->link);
-    }
-    return rc;
+    r->told = bk__clock_mono();
+    return rc != 0 ? rc : bk__redis_order(&r->redis->link, words, "cannot be restored");
 }
 
-/* INFO, over another connection where that one is cut. */
-static int ask_info(struct restoring *r, const char *section, char **ret) {
-    int64_t until = bk__clock_mono() + AGAIN_MS;
-    int rc;
-
-    do {
-        rc = reach_again(r);
-        bk__redis_watch_beat(&r->watch);
-        if (rc == 0) {
-            rc = bk__redis_info(&r->redis->link, section, ret);
-        }
-    } while (rc == BK_EIO && bk__clock_mono() < until);
-    return rc;
-}
-
-static bool is_master(const char *info) {
-    char role[16];
-
-    bk__redis_info_text(info, "role", role, sizeof role);
-    return strcmp(role, "master") == 0;
-}
-
-static int free_once(struct restoring *r) {
-    static const char *const words[] = {"REPLICAOF", "NO", "ONE", NULL};
-    char *info = NULL;
-    int rc = reach_again(r);
-
-    if (rc == 0) {
-        rc = bk__redis_order(&r->redis->link, words, "cannot be made a master again");
-    }
-    if (rc == 0) {
-        rc = bk__redis_info(&r->redis->link, "replication", &info);
-    }
-    if (rc == 0 && !is_master(info)) {
-        rc = bk__fail(BK_EIO, "The Redis server %s is still a replica of ours.",
-                      r->redis->at.shown);
-    }
-    free(info);
-    return rc;
-}
-
-/* Makes it a master again, whatever it takes; where that fails, the watch goes on. */
-static int set_free(struct restoring *r) {
-    int64_t until = bk__clock_mono() + AGAIN_MS;
-    int rc;
-
-    r->redis->link.stubborn = true;
-    rc = free_once(r);
-    while (rc != 0 && bk__clock_mono() < until) {
-        bk__redis_watch_beat(&r->watch);
-        bk__clock_sleep(ASK_MS);
-        rc = free_once(r);
-    }
-    r->redis->link.stubborn = false;
-    if (rc == 0) {
-        bk__redis_watch_done(&r->watch);
-    } else {
-        bk__redis_watch_fire(&r->watch);
-    }
-    return rc;
-}
-
-/* ---- feeding it ----------------------------------------------------------------------- */
+/* ---- step 2: it is fed; until the last byte has left it keeps its old data ---------------- */
 
 static int nobody_came(const struct restoring *r) {
     return bk__fail(BK_EIO,
@@ -133,8 +65,8 @@ static int stalled(const struct restoring *r) {
                     r->redis->at.shown);
 }
 
-/* One step, and how long it may go on without one. */
-static int step(struct restoring *r, int64_t *until) {
+/* One piece. *until is when it must have gone on. */
+static int feed_piece(struct restoring *r, int64_t *until) {
     int64_t before = bk__redis_source_sent(r->source);
     int rc = bk__job_check(r->redis->job);
     int64_t sent;
@@ -157,81 +89,83 @@ static int step(struct restoring *r, int64_t *until) {
     return sent == 0 ? nobody_came(r) : stalled(r);
 }
 
-/* Until the last byte is sent the server has its old data and keeps it. */
 static int feed(struct restoring *r) {
     int64_t until = bk__clock_mono() + CALL_MS;
     int rc = 0;
 
     while (rc == 0 && !bk__redis_source_served(r->source)) {
-        rc = step(r, &until);
+        rc = feed_piece(r, &until);
     }
     return rc;
 }
 
-/* ---- waiting until it has it ---------------------------------------------------------- */
+/* ---- step 3: it loads; a cancel would leave it half loaded, so none is heard -------------- */
 
 enum look { LOADING, FOLLOWING, ASTRAY };
 
-static enum look look_at(const char *info) {
+static int look_at(struct restoring *r, enum look *ret) {
     char status[16];
+    char *info = NULL;
+    int rc = bk__redis_insist(r->redis, &r->watch, "everything", &info);
 
-    bk__redis_info_text(info, "master_link_status", status, sizeof status);
-    if (bk__redis_info_int(info, "loading") == 1 ||
-        bk__redis_info_int(info, "async_loading") == 1) {
-        return LOADING;
+    if (rc != 0) {
+        return rc;
     }
-    return strcmp(status, "up") == 0 ? FOLLOWING : ASTRAY;
+    bk__redis_info_text(info, "master_link_status", status, sizeof status);
+    *ret = bk__redis_info_is_loading(info) ? LOADING
+           : strcmp(status, "up") == 0     ? FOLLOWING
+                                           : ASTRAY;
+    free(info);
+    return 0;
 }
 
 static int went_astray(const struct restoring *r) {
-    return bk__fail(
-        BK_EIO,
-        "The Redis server %s took the whole dump but did not load it. Look at "
-        "its log; what it holds now may be its old data, the new, or none. "
-        "The pre_restore backup has the old.",
-        r->redis->at.shown);
+    return bk__fail(BK_EIO,
+                    "The Redis server %s took the whole dump but did not load it. Look "
+                    "at its log; what it holds now may be its old data, the new, or "
+                    "none. The pre_restore backup has the old.",
+                    r->redis->at.shown);
 }
 
-/* From here on a cancel would leave it half loaded, so there is none. */
-static int wait_until_loaded(struct restoring *r) {
+static int load(struct restoring *r) {
     int64_t until = bk__clock_mono() + DOWN_MS;
-    int rc = 0;
+    enum look look = ASTRAY;
+    int rc;
 
-    while (rc == 0) {
-        enum look look = ASTRAY;
-        char *info = NULL;
-
-        bk__redis_watch_beat(&r->watch);
-        rc = ask_info(r, "everything", &info);
-        if (rc == 0) {
-            look = look_at(info);
-            free(info);
-        }
-        if (rc == 0 && look == FOLLOWING) {
-            return 0;
-        }
+    r->redis->link.stubborn = true;
+    rc = look_at(r, &look);
+    while (rc == 0 && look != FOLLOWING) {
         if (look == LOADING) {
             until = bk__clock_mono() + DOWN_MS;
         }
-        if (rc == 0 && bk__clock_mono() > until) {
-            rc = went_astray(r);
+        if (bk__clock_mono() > until) {
+            return went_astray(r);
         }
+        rc = bk__redis_source_step(r->source, ASK_MS);
         if (rc == 0) {
-            rc = bk__redis_source_step(r->source, ASK_MS);
+            rc = look_at(r, &look);
         }
     }
     return rc;
 }
 
-/* ---- is it what it was? --------------------------------------------------------------- */
+/* ---- step 4: is it what it was? It still takes no writes, and expires no key -------------- */
 
-/* While it still follows us it drops no key whose time is over, and takes none from clients. */
-static int compare(const struct restoring *r, struct json_object *keys) {
+static int differs(const struct restoring *r, const char *how) {
+    return bk__fail(BK_EIO,
+                    "The Redis server %s loaded the dump, but not as it was proven: %s. "
+                    "The pre_restore backup has what was there before.",
+                    r->redis->at.shown, how);
+}
+
+static int compare_keys(const struct restoring *r, struct json_object *keys) {
+    char how[96];
     char name[24];
 
     if (json_object_object_length(keys) != (int)r->facts.db_count) {
-        return bk__fail(BK_EIO, "it has %d databases with keys, the dump %zu",
-                        json_object_object_length(keys), r->facts.db_count);
+        snprintf(how, sizeof how, "it has %d databases with keys, the dump %zu",
+                 json_object_object_length(keys), r->facts.db_count);
+        return differs(r, how);
     }
     for (size_t i = 0; i < r->facts.db_count; i++) {
         long long wanted = (long long)r->facts.dbs[i].keys;
@@ -240,14 +174,15 @@ static int compare(const struct restoring *r, struct json_object *keys) {
         snprintf(name, sizeof name, "db%lld", (long long)r->facts.dbs[i].number);
         found = (long long)bk__json_int(keys, name, 0);
         if (found != wanted) {
-            return bk__fail(BK_EIO, "%s has %lld keys, the dump %lld", name, found,
-                            wanted);
+            snprintf(how, sizeof how, "%s has %lld keys, the dump %lld", name, found,
+                     wanted);
+            return differs(r, how);
         }
     }
     return 0;
 }
 
-static int verify(struct restoring *r) {
+static int compare(struct restoring *r) {
     struct json_object *keys;
     char *info = NULL;
     int rc;
@@ -255,22 +190,107 @@ static int verify(struct restoring *r) {
     if (!r->facts.counted) {
         return 0;
     }
-    rc = ask_info(r, "keyspace", &info);
+    rc = bk__redis_insist(r->redis, &r->watch, "keyspace", &info);
     if (rc != 0) {
         return rc;
     }
     keys = bk__redis_info_keys(info);
-    rc = keys == NULL ? bk__fail_memory() : compare(r, keys);
+    rc = keys == NULL ? bk__fail_memory() : compare_keys(r, keys);
     json_object_put(keys);
     free(info);
-    if (rc == BK_EIO) {
-        char *why = strdup(bk__error_text());
-        rc =
-            bk__fail(BK_EIO,
-                     "The Redis server %s loaded the dump, but not as it was proven: %s. "
-                     "The pre_restore backup has what was there before.",
-                     r->redis->at.shown, why != NULL ? why : "");
-        free(why);
+    return rc;
+}
+
+/* ---- before and after: the watch, the note, REPLICAOF NO ONE ------------------------------ */
+
+/* The watch first, then the note for the case that it dies as well; the server knows nothing yet. */
+static int arm(struct restoring *r) {
+    int rc = bk__redis_watch_start(&r->watch, r->redis);
+
+    if (rc == 0) {
+        rc = bk__redis_mark_set(&r->mark, r->redis, bk__redis_source_host(r->source),
+                                bk__redis_source_port(r->source));
+        if (rc != 0) {
+            bk__redis_watch_done(&r->watch);
+        }
+    }
+    return rc;
+}
+
+/* What went wrong, what the server holds, and that it is a master or who goes on making it one. */
+static int explain(const struct restoring *r, int rc, const char *why, int freed) {
+    bool kept = !bk__redis_source_served(r->source);
+
+    return bk__fail(rc, "%s %s%s", why != NULL ? why : "The restore failed.",
+                    kept ? "The Redis server has its old data"
+                         : "The server was fed whole",
+                    freed == 0 ? ", and is a master."
+                               : ", and is being made a master again by a process that "
+                                 "stays behind.");
+}
+
+/* rc is what the steps ended with. The watch and the note end when the server is free, not before. */
+static int disarm(struct restoring *r, int rc) {
+    char *why = rc == 0 ? NULL : strdup(bk__error_text());
+    int freed = bk__redis_release(r->redis, &r->watch);
+
+    if (freed == 0) {
+        bk__redis_watch_done(&r->watch);
+    } else {
+        bk__redis_watch_fire(&r->watch);
+        if (rc == 0) {
+            rc = freed;
+            why = strdup(bk__error_text());
+        }
+    }
+    bk__redis_mark_end(&r->mark, r->redis, freed);
+    if (rc != 0) {
+        rc = explain(r, rc, why, freed);
+    }
+    free(why);
+    return rc;
+}
+
+/* How many writes of clients the server has refused so far because it was a replica. */
+static int64_t count_refused(struct restoring *r) {
+    char text[32] = "";
+    char *info = NULL;
+    long long count = 0;
+
+    if (bk__redis_insist(r->redis, &r->watch, "errorstats", &info) == 0) {
+        bk__redis_info_text(info, "errorstat_READONLY", text, sizeof text);
+    }
+    free(info);
+    return sscanf(text, "count=%lld", &count) == 1 ? count : 0;
+}
+
+/* What clients wrote meanwhile was refused, and they were told; what they wrote just before was not. */
+static void tell_of_writers(struct restoring *r) {
+    int64_t refused = count_refused(r) - r->refused_before;
+    bool any = refused > 0;
+
+    bk__job_log(r->redis->job, any ? "warning" : "info",
+                "The Redis server %s was restored while it ran: for %lld ms it refused "
+                "writes (%lld of clients); what was written since the pre_restore backup "
+                "is gone",
+                r->redis->at.shown, (long long)(bk__clock_mono() - r->told),
+                any ? (long long)refused : 0);
+}
+
+static int under_watch(struct restoring *r) {
+    static int (*const steps[])(struct restoring *) = {follow, feed, load, compare};
+    int rc = arm(r);
+
+    if (rc != 0) {
+        return rc;
+    }
+    r->refused_before = count_refused(r);
+    for (size_t i = 0; rc == 0 && i < sizeof steps / sizeof *steps; i++) {
+        rc = steps[i](r);
+    }
+    rc = disarm(r, rc);
+    if (rc == 0) {
+        tell_of_writers(r);
     }
     return rc;
 }
@@ -281,10 +301,11 @@ static void wait_for_rewrite(struct restoring *r) {
     int64_t until = bk__clock_mono() + REWRITE_MS;
     bool busy = true;
 
+    r->redis->link.stubborn = false;
     while (busy && bk__clock_mono() < until && bk__job_check(r->redis->job) == 0) {
         char *info = NULL;
 
-        if (ask_info(r, "persistence", &info) != 0) {
+        if (bk__redis_insist(r->redis, &r->watch, "persistence", &info) != 0) {
             break;
         }
         busy = bk__redis_info_int(info, "aof_enabled") == 1 &&
@@ -302,70 +323,6 @@ static void wait_for_rewrite(struct restoring *r) {
             "file anew yet: a crash of it now would bring back the old data",
             r->redis->at.shown);
     }
-}
-
-/* ---- the order of it ------------------------------------------------------------------ */
-
-static int follow_us(struct restoring *r) {
-    const char *const words[] = {"REPLICAOF", bk__redis_source_host(r->source),
-                                 bk__redis_source_port(r->source), NULL};
-    return bk__redis_order(&r->redis->link, words, DOING);
-}
-
-static int feed_and_verify(struct restoring *r) {
-    int rc = follow_us(r);
-
-    if (rc == 0) {
-        rc = feed(r);
-    }
-    if (rc == 0) {
-        r->redis->link.stubborn = true;
-        rc = wait_until_loaded(r);
-    }
-    return rc == 0 ? verify(r) : rc;
-}
-
-/* What went wrong, and that the server is a master again, or who goes on making it one. */
-static int explain(struct restoring *r, int rc, int freed) {
-    char *why = strdup(bk__error_text());
-    bool kept = !bk__redis_source_served(r->source);
-
-    rc = bk__fail(rc, "%s %s%s", why != NULL ? why : "The restore failed.",
-                  kept ? "The Redis server has its old data" : "The server was fed whole",
-                  freed == 0 ? ", and is a master."
-                             : ", and is being made a master again "
-                               "by a process that stays behind.");
-    free(why);
-    return rc;
-}
-
-/* Between the first word to the server and the last one the watch is there. */
-static int under_watch(struct restoring *r) {
-    int rc = bk__redis_watch_start(&r->watch, r->redis);
-    char *why;
-    int freed;
-
-    if (rc != 0) {
-        return rc;
-    }
-    rc = bk__redis_mark_set(&r->mark, r->redis, bk__redis_source_host(r->source),
-                            bk__redis_source_port(r->source));
-    if (rc != 0) {
-        bk__redis_watch_done(&r->watch);
-        return rc;
-    }
-    rc = feed_and_verify(r);
-    why = rc == 0 ? NULL : strdup(bk__error_text());
-    freed = set_free(r);
-    bk__redis_mark_end(&r->mark, r->redis, freed);
-    if (rc != 0) {
-        bk__fail(rc, "%s", why != NULL ? why : "The restore failed.");
-        rc = explain(r, rc, freed);
-    } else if (freed != 0) {
-        rc = explain(r, freed, freed);
-    }
-    free(why);
-    return rc;
 }
 
 int bk__redis_restore(struct bk__store *store, const char *image_path, char **ret_kept) {

@@ -15,25 +15,29 @@
 #include <core/error.h>
 #include <health/board.h>
 
-/* The board judged at a moment: {status, checks, issues, loops, database}. */
+/* The board judged at a moment: {status, checks, issues, loops, database, redis}. stale_ms 0: only
+   what the host said. */
 static struct json_object *judged(struct bk__health_board *board, int64_t mono_ms,
                                   int64_t stale_ms) {
     struct bk__verdict verdict = {BK__HEALTHY, {0}, {0}};
-    struct bk__board_view view = {.mono_ms = mono_ms, .stale_ms = stale_ms};
+    bool wanted = stale_ms > 0;
+    struct bk__board_view view = {
+        .mono_ms = mono_ms, .stale_ms = stale_ms, .wanted = {wanted, wanted}};
     struct bk__buf out = {0};
     bk__health_board_read(board, &verdict, &view);
-    bk__buf_printf(&out,
-                   "{\"status\":\"%s\",\"checks\":{%s},\"issues\":[%s],\"loops\":{%s},"
-                   "\"database\":%s}",
-                   bk__level_name(verdict.worst),
-                   verdict.checks.data ? verdict.checks.data : "",
-                   verdict.issues.data ? verdict.issues.data : "",
-                   view.loops.data ? view.loops.data : "", view.database.data);
+    bk__buf_printf(
+        &out,
+        "{\"status\":\"%s\",\"checks\":{%s},\"issues\":[%s],\"loops\":{%s},"
+        "\"database\":%s,\"redis\":%s}",
+        bk__level_name(verdict.worst), verdict.checks.data ? verdict.checks.data : "",
+        verdict.issues.data ? verdict.issues.data : "",
+        view.loops.data ? view.loops.data : "", view.stores[0].data, view.stores[1].data);
     struct json_object *object = bk__json_parse(out.data, NULL);
     assert_non_null(object);
     bk__buf_free(&out);
     bk__buf_free(&view.loops);
-    bk__buf_free(&view.database);
+    bk__buf_free(&view.stores[0]);
+    bk__buf_free(&view.stores[1]);
     bk__verdict_free(&verdict);
     return object;
 }
@@ -150,7 +154,17 @@ static void test_health_board__an_old_probe_is_unknown(void **state) {
     json_object_put(object);
     struct bk__finding good = {"database", BK__HEALTHY, NULL, "The database answers",
                                NULL};
-    assert_int_equal(bk__health_board_probe(board, &good, "\"bytes\":4096", 100), 0);
+    assert_int_equal(
+        bk__health_board_probe(board, BK__HEALTH_DATABASE, &good, "\"bytes\":4096", 100),
+        0);
+    object = judged(board, 1100, 1000);
+    assert_string_equal(bk__json_text(object, "status", ""), "unknown");
+    assert_string_equal(
+        bk__json_text(bk__json_pick(object, "checks.redis"), "message", ""),
+        "The Redis server has not been probed yet");
+    json_object_put(object);
+    assert_int_equal(
+        bk__health_board_probe(board, BK__HEALTH_REDIS, &good, "\"keys\":3", 100), 0);
     object = judged(board, 1100, 1000);
     assert_string_equal(bk__json_text(object, "status", ""), "healthy");
     assert_int_equal(json_object_get_int(bk__json_pick(object, "database.bytes")), 4096);
@@ -158,6 +172,31 @@ static void test_health_board__an_old_probe_is_unknown(void **state) {
     json_object_put(object);
     object = judged(board, 1101, 1000);
     assert_string_equal(bk__json_text(object, "status", ""), "unknown");
+    json_object_put(object);
+    bk__health_board_free(board);
+}
+
+/* A bot that reports a store itself does not hide what was found, nor the other way round. */
+static void
+test_health_board__a_report_about_a_store_stands_beside_its_probe(void **state) {
+    (void)state;
+    struct bk__health_board *board = bk__health_board_new();
+    struct bk__finding good = {"redis", BK__HEALTHY, NULL, "It answers", NULL};
+    struct bk__health_report given = {"redis", "degraded", "memory cache", 1000};
+    assert_int_equal(bk__health_board_report(board, &given, 0), 0);
+    assert_status(board, 0, "checks.redis.status", "degraded");
+    for (int i = 0; i < BK__HEALTH_STORES; i++) {
+        assert_int_equal(bk__health_board_probe(board, (enum bk__health_store)i, &good,
+                                                "\"bytes\":1", 0),
+                         0);
+    }
+    struct json_object *object = judged(board, 0, 1000);
+    struct json_object *checks = bk__json_member(object, "checks");
+    assert_string_equal(bk__json_text(bk__json_member(checks, "redis"), "status", ""),
+                        "healthy");
+    assert_string_equal(
+        bk__json_text(bk__json_member(checks, "redis.reported"), "status", ""),
+        "degraded");
     json_object_put(object);
     bk__health_board_free(board);
 }
@@ -187,6 +226,8 @@ int main(void) {
         cmocka_unit_test(test_health_board__refuses_what_is_no_report),
         cmocka_unit_test(test_health_board__bounds_the_number_of_names),
         cmocka_unit_test(test_health_board__an_old_probe_is_unknown),
+        cmocka_unit_test(
+            test_health_board__a_report_about_a_store_stands_beside_its_probe),
         cmocka_unit_test(test_health_board__long_messages_are_cut_between_characters),
     };
     return cmocka_run_group_tests_name("health/board", tests, NULL, NULL);

@@ -69,6 +69,32 @@ static void test_os_process__speaks_over_two_pipes(void **state) {
     assert_int_equal(open_files(), before);
 }
 
+/* Others may read /proc/PID/environ of a child that lives longer than what it inherits is needed. */
+static void test_os_process__secrets_are_not_inherited(void **state) {
+    static const char *const set[][2] = {{"REDIS_URL", "redis://:hunter2@h"},
+                                         {"REDIS_PASSWORD", "hunter2"},
+                                         {"bot_token", "hunter2"},
+                                         {"SECRET", "hunter2"},
+                                         {"BK_URL", "redis://h"},
+                                         {"BK_TOKENS", "3"},
+                                         {"PGPASSWORD", "libpq"}};
+    const char *said;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof set / sizeof *set; i++) {
+        assert_int_equal(setenv(set[i][0], set[i][1], 1), 0);
+    }
+    said = output_of("/usr/bin/env", NULL);
+    assert_null(strstr(said, "hunter2"));
+    assert_non_null(strstr(said, "BK_URL=redis://h"));
+    assert_non_null(strstr(said, "BK_TOKENS=3"));
+    assert_non_null(strstr(said, "PGPASSWORD=libpq"));
+    assert_non_null(strstr(said, "PATH="));
+    for (size_t i = 0; i < sizeof set / sizeof *set; i++) {
+        assert_int_equal(unsetenv(set[i][0]), 0);
+    }
+}
+
 static void test_os_process__end_closes_its_input(void **state) {
     struct bk__process process;
 
@@ -237,6 +263,7 @@ static void test_os_process__knows_the_file_it_was_loaded_from(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_os_process__speaks_over_two_pipes),
+        cmocka_unit_test(test_os_process__secrets_are_not_inherited),
         cmocka_unit_test(test_os_process__end_closes_its_input),
         cmocka_unit_test(test_os_process__passes_the_exit_status_on),
         cmocka_unit_test(test_os_process__kills_what_does_not_go),

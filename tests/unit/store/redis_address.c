@@ -48,6 +48,8 @@ static void test_store_redis_address__hosts_and_ports(void **state) {
     assert_address("redis://[fe80::1%25eth0]:6380/0", "fe80::1%eth0", 6380, NULL, NULL);
     assert_address("valkey://h:1", "h", 1, NULL, NULL);
     assert_address("redis://h:/0", "h", 6379, NULL, NULL);
+    assert_address("redis://h/", "h", 6379, NULL, NULL);
+    assert_address("redis://h/15?protocol=3", "h", 6379, NULL, NULL);
 }
 
 static void test_store_redis_address__users_and_passwords(void **state) {
@@ -90,6 +92,10 @@ static void test_store_redis_address__what_is_none(void **state) {
     assert_refused("redis://[::1", BK_EINVAL);
     assert_refused("redis://[::1]x", BK_EINVAL);
     assert_refused("redis://:hunter2%00@h", BK_EINVAL);
+    assert_refused("redis://:hunter2@h:-1", BK_EINVAL);
+    assert_refused("redis://:hunter2@h/-1", BK_EINVAL);
+    assert_refused("redis://:hunter2@h/cache", BK_EINVAL);
+    assert_refused("redis://:hunter2@h/2147483648", BK_EINVAL);
     assert_refused("unix://relative", BK_EINVAL);
     assert_refused("redis+sentinel://h", BK_EINVAL);
     assert_refused("h:6379", BK_EINVAL);

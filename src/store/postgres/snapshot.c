@@ -24,7 +24,8 @@
 #define PIECE_MS 50
 #define ENOUGH 1 /* pg_dump has ended: no more counting */
 #define AGAIN 2
-#define MORE_MS 200 /* of counting after a dump that was a short one */
+#define MORE_MS 200  /* of counting after a dump that was a short one */
+#define NO_SYNC 1000 /* pg_dump flushes what it wrote since 10, and can be told not to */
 
 struct dumping {
     struct bk__postgres *pg;
@@ -164,6 +165,7 @@ static int start(struct dumping *d) {
                                     snapshot,
                                     file,
                                     wait,
+                                    d->pg->tools.series >= NO_SYNC ? "--no-sync" : NULL,
                                     NULL};
         bk__file_close(fd);
         const struct bk__pg_program program = {

@@ -31,7 +31,8 @@ def dumps(folder, table, rounds, size):
     made = {}
     with servers.Postgres() as server:
         fill(server, size)
-        options = {"database": server.url("bot"), "state_dir": os.path.join(folder, "pg.state"), "run_track": False,
+        socket = f"{server.folder.replace('/', '%2F')}:{server.port}"  # as the peer's programs connect
+        options = {"database": server.url("bot", host=socket), "state_dir": os.path.join(folder, "pg.state"), "run_track": False,
                    "backup_dir": os.path.join(folder, "pg")}
         with keeper_on(folder, **options) as keeper:
             def ours(packing):

@@ -27,12 +27,13 @@
 #define STACK_SIZE ((size_t)64 << 10)
 #define STOP_MS 3000
 #define POLL_MS 20
+#define PIPE_SIZE (1 << 20)
 #define LAST_KEPT (BK__CHILD_SAID / 2) /* of what was said at the end */
 
 /* At the beginning of one mapping, whose rest is the two stacks. */
 struct bk__minder {
     const struct bk__child_plan *plan; /* until the program runs or could not be run */
-    int in, out, fd, ready;
+    int in, out, said, fd, ready;
     int error;           /* of exec and what comes before it */
     volatile int status; /* of the program, set before the minder ends */
     volatile pid_t program;
@@ -69,7 +70,7 @@ UNSEEN static bool arrange(const struct bk__minder *minder) {
 
     return CALL(prctl, PR_SET_PDEATHSIG, SIGKILL) == 0 && CALL(setpgid, 0, 0) == 0 &&
            CALL(dup3, minder->in, 0, 0) >= 0 && CALL(dup3, minder->out, 1, 0) >= 0 &&
-           CALL(dup3, minder->out, 2, 0) >= 0 &&
+           CALL(dup3, minder->said, 2, 0) >= 0 &&
            (minder->fd < 0 || CALL(dup3, minder->fd, BK__CHILD_FD, 0) >= 0) &&
            CALL(close_range, last + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
 }
@@ -148,9 +149,27 @@ static int open_null(int *ret) {
     return *ret < 0 ? *ret : 0;
 }
 
-static int open_ends(struct bk__minder *minder, int *ret_said, int *ret_ready) {
-    int error = open_pipe(ret_said, &minder->out);
+/* A reader that is behind by less than that stops nobody. As it is where that is refused. */
+static int open_output(struct bk__minder *minder, int *ret_out) {
+    int error;
 
+    if (!minder->plan->pipes) {
+        minder->out = fcntl(minder->said, F_DUPFD_CLOEXEC, BK__CHILD_FD + 1);
+        return minder->out < 0 ? -errno : 0;
+    }
+    error = open_pipe(ret_out, &minder->out);
+    if (!error) {
+        (void)fcntl(minder->out, F_SETPIPE_SZ, PIPE_SIZE);
+    }
+    return error;
+}
+
+static int open_ends(struct bk__minder *minder, struct bk__child *child, int *ret_ready) {
+    int error = open_pipe(&child->said_fd, &minder->said);
+
+    if (!error) {
+        error = open_output(minder, &child->out_fd);
+    }
     if (!error) {
         error = open_pipe(ret_ready, &minder->ready);
     }
@@ -190,9 +209,9 @@ static void await_end(int fd) {
 }
 
 /* Starts both and waits until the program runs. What is open here is closed again. */
-static int launch(struct bk__minder *minder, int *ret_said) {
+static int launch(struct bk__minder *minder, struct bk__child *child) {
     int ready = -1;
-    int error = open_ends(minder, ret_said, &ready);
+    int error = open_ends(minder, child, &ready);
 
     if (!error) {
         int pid = clone_minder(minder);
@@ -201,6 +220,7 @@ static int launch(struct bk__minder *minder, int *ret_said) {
     }
     close_end(minder->in);
     close_end(minder->out);
+    close_end(minder->said);
     close_end(minder->fd);
     close_end(minder->ready);
     if (!error) {
@@ -217,20 +237,27 @@ static int launch(struct bk__minder *minder, int *ret_said) {
 int bk__child_start(struct bk__child *ret, const struct bk__child_plan *plan) {
     struct bk__minder *minder = mmap(NULL, MAPPING, PROT_READ | PROT_WRITE,
                                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-    int said = -1, error;
+    struct bk__child child = {.minder = minder, .out_fd = -1, .said_fd = -1};
+    int error;
 
     if (minder == MAP_FAILED) {
         return -errno;
     }
-    *minder = (struct bk__minder){
-        .plan = plan, .in = -1, .out = -1, .fd = -1, .ready = -1, .status = -1};
-    error = launch(minder, &said);
+    *minder = (struct bk__minder){.plan = plan,
+                                  .in = -1,
+                                  .out = -1,
+                                  .said = -1,
+                                  .fd = -1,
+                                  .ready = -1,
+                                  .status = -1};
+    error = launch(minder, &child);
     if (error) {
-        close_end(said);
+        close_end(child.out_fd);
+        close_end(child.said_fd);
         munmap(minder, MAPPING);
         return error;
     }
-    *ret = (struct bk__child){.minder = minder, .said_fd = said};
+    *ret = child;
     return 0;
 }
 

@@ -16,6 +16,8 @@ struct bk__child_plan {
     const char *const *argv;        /* [0] is an absolute path; ends with NULL */
     const char *const *environment; /* all of it; ends with NULL */
     int fd; /* of the caller's, which the child has as BK__CHILD_FD; -1: none */
+    bool
+        pipes; /* its standard output is read from out_fd; else it is kept with its errors */
 };
 #define BK__CHILD_FD 3
 
@@ -23,6 +25,7 @@ struct bk__minder; /* the process between us and the program (child.c) */
 
 struct bk__child {
     struct bk__minder *minder; /* NULL: it has ended */
+    int out_fd;                /* of what it puts out, the caller's to close; -1: none */
     int said_fd;               /* read end of its standard output and error; -1: closed */
     struct bk__buf said;       /* what it said, or its beginning and its end */
     int status;                /* as waitpid() gives it, once it has ended; -1: unknown */

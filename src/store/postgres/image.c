@@ -1,7 +1,7 @@
 /*
  * Reading an archive of pg_dump's custom format by ourselves, from its first byte to its last: the
  * table of contents, every block of data where that table says, and how many rows each table has.
- * Not putting it back: pg_restore does. Snapshot, prove and restore call it.
+ * Not putting it back: pg_restore does. Intake, prove and restore call it.
  */
 #include <store/postgres/internal.h>
 
@@ -14,6 +14,7 @@
 #include <core/error.h>
 #include <core/job.h>
 #include <os/file.h>
+#include <store/growth.h>
 
 #define PIECE ((size_t)1 << 20)
 #define OLDEST 12        /* 1.12, pg_dump 9.0 */
@@ -43,7 +44,9 @@ struct reader {
     struct bk__job *job;
     const char *path;
     int fd;
-    int64_t size, done; /* of the file; read by whoever asked */
+    const struct bk__pg_stream *stream; /* fd is a pipe; NULL: a file */
+    int64_t got;                        /* out of it */
+    int64_t size, done;                 /* of the file; read by whoever asked */
     unsigned char *piece;
     size_t at, filled;
     int int_size, offset_size;
@@ -60,12 +63,24 @@ static int damaged(struct reader *r, const char *why) {
                          "The PostgreSQL dump %s is damaged at byte %" PRId64
                          " of %" PRId64 ": %s. Nothing was restored from it. Use another "
                          "backup.",
-                         r->path, r->done, r->size, why);
+                         r->path, r->done, r->stream == NULL ? r->size : r->got, why);
     }
     return r->rc;
 }
 
 /* ---- bytes ---------------------------------------------------------------------------------- */
+
+/* What came out of a pipe, into its file. */
+static int keep_piece(struct reader *r, size_t size) {
+    const struct bk__pg_stream *stream = r->stream;
+    int rc = bk__file_write(stream->to_fd, r->piece, size);
+    if (rc != 0) {
+        return bk__fail_errno(rc, "cannot write", stream->path, NULL);
+    }
+    r->got += (int64_t)size;
+    bk__growth_tell(stream->growth, r->got);
+    return 0;
+}
 
 static bool refill(struct reader *r) {
     int64_t got = r->rc == 0 ? bk__file_read(r->fd, r->piece, PIECE) : 0;
@@ -74,6 +89,9 @@ static bool refill(struct reader *r) {
     }
     if (r->rc == 0) {
         r->rc = bk__job_check(r->job);
+    }
+    if (r->rc == 0 && got > 0 && r->stream != NULL) {
+        r->rc = keep_piece(r, (size_t)got);
     }
     r->at = 0;
     r->filled = got > 0 && r->rc == 0 ? (size_t)got : 0;
@@ -418,16 +436,25 @@ static int read_data(struct reader *r) {
 
 /* ---- the whole --------------------------------------------------------------------------------- */
 
+static int read_rest(struct reader *r) {
+    while (!at_end(r)) {
+        r->done += (int64_t)(r->filled - r->at);
+        r->at = r->filled;
+    }
+    return r->rc;
+}
+
 static int read_all(struct reader *r) {
+    r->piece = malloc(PIECE);
     r->image->counted = true;
     r->image->tables = bk__json_object();
-    if (r->image->tables == NULL) {
+    if (r->piece == NULL || r->image->tables == NULL) {
         return bk__fail_memory();
     }
     int rc = read_header(r);
     if (rc != 0 || r->image->minor > BK__PG_FORMAT_KNOWN) {
         r->image->counted = false; /* pg_restore alone can tell */
-        return rc;
+        return rc != 0 || r->stream == NULL ? rc : read_rest(r);
     }
     read_preamble(r);
     r->image->counted = !r->packed;
@@ -436,40 +463,52 @@ static int read_all(struct reader *r) {
 }
 
 static int open_file(struct reader *r) {
-    r->piece = malloc(PIECE);
-    if (r->piece == NULL) {
-        return bk__fail_memory();
-    }
     r->fd = bk__file_open_read(r->path);
     if (r->fd < 0) {
         return bk__fail_errno(r->fd, "cannot open", r->path, NULL);
     }
     r->size = bk__file_size(r->fd);
-    r->image->bytes = r->size;
     return r->size < 0 ? bk__fail_errno((int)r->size, "cannot read", r->path, NULL) : 0;
 }
 
-int bk__pg_image_read(struct bk__job *job, const char *path, struct bk__pg_image *ret) {
+static int read_image(struct reader *r, struct bk__pg_image *ret) {
     struct bk__pg_image image = {0};
-    struct reader r = {.job = job, .path = path, .fd = -1, .image = &image};
-    int rc = open_file(&r);
-    if (rc == 0) {
-        rc = read_all(&r);
+    r->image = &image;
+    int rc = read_all(r);
+    for (int64_t i = 0; r->entries != NULL && i < r->count; i++) {
+        free(r->entries[i].name);
     }
-    if (r.fd >= 0) {
-        bk__file_close(r.fd);
-    }
-    for (int64_t i = 0; r.entries != NULL && i < r.count; i++) {
-        free(r.entries[i].name);
-    }
-    free(r.entries);
-    free(r.piece);
+    free(r->entries);
+    free(r->piece);
     if (rc != 0) {
         bk__pg_image_free(&image);
         return rc;
     }
+    image.bytes = r->stream == NULL ? r->size : r->got;
     *ret = image;
     return 0;
+}
+
+int bk__pg_image_read(struct bk__job *job, const char *path, struct bk__pg_image *ret) {
+    struct reader r = {.job = job, .path = path, .fd = -1};
+    int rc = open_file(&r);
+    if (rc == 0) {
+        rc = read_image(&r, ret);
+    }
+    if (r.fd >= 0) {
+        bk__file_close(r.fd);
+    }
+    return rc;
+}
+
+int bk__pg_image_take(struct bk__job *job, const struct bk__pg_stream *stream,
+                      struct bk__pg_image *ret) {
+    struct reader r = {.job = job,
+                       .path = stream->path,
+                       .fd = stream->from_fd,
+                       .stream = stream,
+                       .size = INT64_MAX};
+    return read_image(&r, ret);
 }
 
 void bk__pg_image_free(struct bk__pg_image *image) {

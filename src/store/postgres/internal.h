@@ -56,6 +56,7 @@ struct bk__pg_program {
     const char *const *argv; /* ends with NULL */
     const char *database;    /* the one it connects to */
     const char *name;        /* what the server sees it called; NULL: as it likes */
+    bool pipes;              /* what it puts out is to be read from child->out_fd */
 };
 int bk__pg_run_start(const struct bk__pg_link *link, const struct bk__pg_target *target,
                      const struct bk__pg_program *program, struct bk__child *ret);
@@ -78,6 +79,26 @@ struct bk__pg_image {
 /* Reads all of it. BK_ECORRUPT names the place; BK_EUNSUPPORTED: no such archive. */
 int bk__pg_image_read(struct bk__job *job, const char *path, struct bk__pg_image *ret);
 void bk__pg_image_free(struct bk__pg_image *image); /* {0} is fine */
+
+/* One that comes out of a pipe, which is kept as a file on the way. */
+struct bk__pg_stream {
+    int from_fd;
+    const char *path; /* of to_fd, a new file */
+    int to_fd;
+    struct bk__growth *growth; /* is told how much of it there is; NULL: nobody */
+};
+int bk__pg_image_take(struct bk__job *job, const struct bk__pg_stream *stream,
+                      struct bk__pg_image *ret);
+
+/* ---- intake.c: what pg_dump puts out, taken in beside it --------------------------------- */
+
+struct bk__pg_intake;
+/* Begins a thread that does so; from_fd is its from now on, whatever comes of it. */
+int bk__pg_intake_begin(struct bk__pg_intake **ret, struct bk__job *job, int from_fd,
+                        const char *path, struct bk__growth *growth);
+/* Waits for the end of what comes, frees. 0, or the thread's error: BK_ECORRUPT where it is no whole
+   dump. */
+int bk__pg_intake_end(struct bk__pg_intake *intake, struct bk__pg_image *ret);
 
 /* ---- counts.c: rows as the server counts them ------------------------------------------- */
 

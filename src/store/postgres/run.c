@@ -180,7 +180,8 @@ int bk__pg_run_start(const struct bk__pg_link *link, const struct bk__pg_target 
     const struct bk__child_plan plan = {.argv = program->argv,
                                         .environment =
                                             (const char *const *)environment.variables,
-                                        .fd = fd};
+                                        .fd = fd,
+                                        .pipes = program->pipes};
     int err = environment.failed ? -ENOMEM : bk__child_start(ret, &plan);
     for (int i = 0; i < environment.count; i++) {
         free(environment.variables[i]);

@@ -18,21 +18,24 @@
 #include <core/job.h>
 #include <os/clock.h>
 #include <os/file.h>
+#include <store/growth.h>
 
 #define DOING "Cannot back up"
 #define TRIES 5
 #define PIECE_MS 50
 #define ENOUGH 1 /* pg_dump has ended: no more counting */
 #define AGAIN 2
-#define MORE_MS 200  /* of counting after a dump that was a short one */
-#define NO_SYNC 1000 /* pg_dump flushes what it wrote since 10, and can be told not to */
+#define MORE_MS 200 /* of counting after a dump that was a short one */
 
 struct dumping {
     struct bk__postgres *pg;
     const char *path;
     struct bk__child child;
-    int64_t end_ms, limit_ms; /* of the whole */
-    int64_t last_ms;          /* of counting after it */
+    struct bk__growth *growth; /* who packs along; NULL: nobody, or no longer */
+    struct bk__pg_intake *intake;
+    struct bk__pg_image image; /* what came out of it */
+    int64_t end_ms, limit_ms;  /* of the whole */
+    int64_t last_ms;           /* of counting after it */
     bool
         settled; /* no table was emptied, rewritten or dropped before pg_dump locked it */
     int stop;    /* the error that ends it before its time */
@@ -145,35 +148,20 @@ static int start(struct dumping *d) {
     struct bk__pg_link *link = &d->pg->link;
     char *snapshot = bk__text_printf("--snapshot=%s", d->snapshot);
     char *name = bk__text_printf("botkeep %s", d->snapshot);
-    char *file = bk__text_printf("--file=%s", d->path);
     char *wait = bk__text_printf("--lock-wait-timeout=%" PRId64,
                                  wait_ms > 0 ? wait_ms : (int64_t)1);
-    int rc = snapshot == NULL || file == NULL || wait == NULL || name == NULL
-                 ? bk__fail_memory()
-                 : 0;
-    int fd =
-        rc == 0 ? bk__file_create(d->path) : -1; /* pg_dump would leave it to umask */
-    if (rc == 0 && fd < 0) {
-        rc = bk__fail_errno(fd, "cannot create", d->path, NULL);
-    }
+    int rc = snapshot == NULL || wait == NULL || name == NULL ? bk__fail_memory() : 0;
     if (rc == 0) {
-        const char *const argv[] = {d->pg->tools.dump,
-                                    "--format=custom",
-                                    "--compress=0",
-                                    "--no-password",
-                                    "--encoding=UTF8",
-                                    snapshot,
-                                    file,
-                                    wait,
-                                    d->pg->tools.series >= NO_SYNC ? "--no-sync" : NULL,
-                                    NULL};
-        bk__file_close(fd);
-        const struct bk__pg_program program = {
-            .argv = argv, .database = link->pq.db(link->conn), .name = name};
+        const char *const argv[] = {
+            d->pg->tools.dump, "--format=custom", "--compress=0", "--no-password",
+            "--encoding=UTF8", snapshot,          wait,           NULL};
+        const struct bk__pg_program program = {.argv = argv,
+                                               .database = link->pq.db(link->conn),
+                                               .name = name,
+                                               .pipes = true};
         rc = bk__pg_run_start(link, &d->pg->target, &program, &d->child);
     }
     free(snapshot);
-    free(file);
     free(wait);
     free(name);
     return rc;
@@ -248,18 +236,48 @@ static void accompany(struct dumping *d) {
     }
 }
 
+static int not_whole(struct dumping *d) {
+    char *why = strdup(bk__error_text());
+    int rc =
+        bk__fail(BK_EIO,
+                 DOING " %.300s: pg_dump ended well, yet what it wrote is not whole. "
+                       "It was thrown away; the database is untouched. %s",
+                 d->pg->target.shown, why == NULL ? "" : why);
+    free(why);
+    return rc;
+}
+
+/* Where we could not take what it wrote, its own end tells nothing: nobody listened any more. */
+static int end(struct dumping *d) {
+    int taken = bk__pg_intake_end(d->intake, &d->image);
+    if (d->stop != 0 || (taken != 0 && taken != BK_ECORRUPT)) {
+        bk__child_free(&d->child);
+        return d->stop != 0 ? d->stop : taken;
+    }
+    char *why = taken == 0 ? NULL : strdup(bk__error_text());
+    int rc = bk__pg_run_end(&d->pg->link, &d->child, DOING);
+    if (rc == 0 && taken != 0) {
+        bk__fail(taken, "%s", why == NULL ? "" : why);
+        rc = not_whole(d);
+    }
+    free(why);
+    return rc;
+}
+
 static int run(struct dumping *d) {
     int rc = start(d);
     if (rc != 0) {
         return rc;
     }
-    accompany(d);
-    if (d->stop == 0) {
-        return bk__pg_run_end(&d->pg->link, &d->child, DOING);
+    rc = bk__pg_intake_begin(&d->intake, d->pg->job, d->child.out_fd, d->path, d->growth);
+    if (rc != 0) {
+        bk__child_stop(&d->child);
+        bk__child_free(&d->child);
+        return rc;
     }
+    accompany(d);
     bk__child_stop(&d->child);
-    bk__child_free(&d->child);
-    return d->stop;
+    return end(d);
 }
 
 /* One try under one snapshot. AGAIN: tables changed under it. */
@@ -277,11 +295,17 @@ static int dump_once(struct dumping *d) {
 
 static int dump(struct dumping *d) {
     int rc = AGAIN;
+    d->growth = d->pg->base.growth;
     for (int i = 0; i < TRIES && rc == AGAIN; i++) {
         json_object_put(d->counts);
+        bk__pg_image_free(&d->image);
         d->counts = bk__json_object();
         bk__file_remove(d->path);
         rc = d->counts == NULL ? bk__fail_memory() : dump_once(d);
+        if (rc == AGAIN) {
+            bk__growth_end(d->growth, false);
+            d->growth = NULL;
+        }
     }
     if (rc == AGAIN) {
         rc =
@@ -305,7 +329,8 @@ static int differs(struct dumping *d, const char *table, int64_t there, int64_t 
                     d->pg->target.shown, table, there, dumped);
 }
 
-static int compare(struct dumping *d, const struct bk__pg_image *image) {
+static int compare(struct dumping *d) {
+    const struct bk__pg_image *image = &d->image;
     int compared = 0;
     if (d->counts != NULL && image->counted) {
         json_object_object_foreach(d->counts, table, value) {
@@ -323,27 +348,6 @@ static int compare(struct dumping *d, const struct bk__pg_image *image) {
     return 0;
 }
 
-static int check(struct dumping *d, struct bk__image *ret) {
-    struct bk__pg_image image = {0};
-    int rc = bk__pg_image_read(d->pg->job, d->path, &image);
-    if (rc == BK_ECORRUPT) {
-        char *why = strdup(bk__error_text());
-        rc =
-            bk__fail(BK_EIO,
-                     DOING " %.300s: pg_dump ended well, yet what it wrote is not whole. "
-                           "It was thrown away; the database is untouched. %s",
-                     d->pg->target.shown, why == NULL ? "" : why);
-        free(why);
-    }
-    if (rc == 0) {
-        rc = compare(d, &image);
-        ret->bytes = image.bytes;
-        ret->pages = ret->page_size = 0;
-    }
-    bk__pg_image_free(&image);
-    return rc;
-}
-
 int bk__postgres_snapshot(struct bk__store *store, const char *path,
                           struct bk__image *ret) {
     struct bk__postgres *pg = (struct bk__postgres *)store;
@@ -356,9 +360,11 @@ int bk__postgres_snapshot(struct bk__store *store, const char *path,
     d.end_ms = bk__clock_mono() + d.limit_ms;
     int rc = dump(&d);
     if (rc == 0) {
-        rc = check(&d, &image);
+        rc = compare(&d);
+        image.bytes = d.image.bytes;
         memcpy(image.fingerprint, d.fingerprint, sizeof image.fingerprint);
     }
+    bk__pg_image_free(&d.image);
     json_object_put(d.counts);
     if (rc != 0) {
         bk__file_remove(path);

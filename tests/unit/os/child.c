@@ -61,6 +61,24 @@ static void test_os_child__what_it_says_and_how_it_ends(void **state) {
     assert_int_equal(status_of("true"), 0);
 }
 
+static void test_os_child__its_output_comes_apart_from_its_errors(void **state) {
+    (void)state;
+    const char *const argv[] = {"/bin/sh", "-c", "echo out; echo said >&2", NULL};
+    const struct bk__child_plan plan = {
+        .argv = argv, .environment = few, .fd = -1, .pipes = true};
+    struct bk__child child;
+    char text[16] = "";
+    assert_int_equal(bk__child_start(&child, &plan), 0);
+    int out = child.out_fd;
+    assert_true(bk__child_wait(&child, LONG_MS));
+    assert_int_equal(read(out, text, sizeof text - 1), 4);
+    assert_string_equal(text, "out\n");
+    assert_int_equal(read(out, text, sizeof text - 1), 0); /* nobody else has its end */
+    assert_string_equal(child.said.data, "said\n");
+    bk__child_free(&child);
+    close(out);
+}
+
 static void test_os_child__it_sees_only_what_it_is_given(void **state) {
     (void)state;
     int secret = memfd_create("secret", MFD_CLOEXEC);
@@ -197,6 +215,7 @@ static void test_os_child__it_dies_with_the_thread_that_started_it(void **state)
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_os_child__what_it_says_and_how_it_ends),
+        cmocka_unit_test(test_os_child__its_output_comes_apart_from_its_errors),
         cmocka_unit_test(test_os_child__it_sees_only_what_it_is_given),
         cmocka_unit_test(test_os_child__what_cannot_be_run_is_told),
         cmocka_unit_test(test_os_child__much_talk_keeps_beginning_and_end),

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -16,6 +17,7 @@
 #include <base/json.h>
 #include <core/error.h>
 #include <os/file.h>
+#include <store/growth.h>
 #include <store/postgres/internal.h>
 
 #include "sandbox.h"
@@ -246,6 +248,54 @@ static void test_store_postgres_image__rows_are_never_invented(void **state) {
     assert_false(image.counted);
 }
 
+/* What is written into a pipe, taken out of it: kept as a file and told, or its error. */
+static int take_dump(size_t size, int64_t *ret_told) {
+    struct bk__growth growth;
+    int ends[2];
+    const char *path = sandbox_path("taken.dump");
+    bk__pg_image_free(&image);
+    bk__file_remove(path);
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], dump.data, size), (ssize_t)size);
+    close(ends[1]);
+    bk__growth_begin(&growth);
+    const struct bk__pg_stream stream = {.from_fd = ends[0],
+                                         .path = path,
+                                         .to_fd = bk__file_create(path),
+                                         .growth = &growth};
+    int rc = bk__pg_image_take(job, &stream, &image);
+    *ret_told = growth.bytes;
+    bk__growth_free(&growth);
+    close(ends[0]);
+    close(stream.to_fd);
+    return rc;
+}
+
+static void test_store_postgres_image__out_of_a_pipe(void **state) {
+    (void)state;
+    int64_t told = 0;
+    char *kept = NULL;
+    size_t size = 0;
+    write_dump();
+    for (size_t cut = 0; cut < dump.size; cut++) {
+        assert_int_equal(take_dump(cut, &told), BK_ECORRUPT);
+    }
+    assert_int_equal(take_dump(dump.size, &told), 0);
+    assert_int_equal(told, (int64_t)dump.size);
+    assert_int_equal(image.bytes, (int64_t)dump.size);
+    assert_int_equal(bk__json_int(image.tables, "users", -1), 3);
+    assert_int_equal(bk__file_load(sandbox_path("taken.dump"), 1 << 20, &kept, &size), 0);
+    assert_int_equal(size, dump.size);
+    assert_memory_equal(kept, dump.data, size);
+    free(kept);
+    minor = 17; /* what is not understood is kept all the same */
+    bk__buf_clear(&dump);
+    write_dump();
+    assert_int_equal(take_dump(dump.size, &told), 0);
+    assert_int_equal(told, (int64_t)dump.size);
+    assert_int_equal(image.bytes, (int64_t)dump.size);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -256,6 +306,7 @@ int main(void) {
         TEST(test_store_postgres_image__a_table_without_end_is_found),
         TEST(test_store_postgres_image__data_that_is_missing_is_found),
         TEST(test_store_postgres_image__rows_are_never_invented),
+        TEST(test_store_postgres_image__out_of_a_pipe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

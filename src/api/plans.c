@@ -65,6 +65,7 @@ static void seen_ended(struct bk__keeper *k, const struct bk__plan_end *end) {
 static const struct bk__plan plans[] = {
     {.operation = "backup.create",
      .args = "{\"kind\":\"auto\"}",
+     .gap = "gap",
      .every = BK__OPT_BACKUP_EVERY,
      .unit_ms = HOUR,
      .by_cron = true,

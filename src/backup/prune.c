@@ -146,6 +146,30 @@ static int remove_leftovers(const char *dir, const struct bk__catalogue *catalog
     return rc;
 }
 
+/* Counts what a real run would make whole as whole. */
+static void foresee(const struct bk__prune *prune, struct bk__retain *items,
+                    size_t count) {
+    struct bk__retain *whole = bk__consolidate_choose(prune->job, items, count);
+    while (whole != NULL) {
+        whole->parent[0] = '\0';
+        bk__retention_decide(items, count, &prune->rules);
+        whole = bk__consolidate_choose(prune->job, items, count);
+    }
+}
+
+/* Decides, and acts on it as far as a backup is to be made whole first: 1, it was. */
+static int decide(const struct bk__prune *prune, const struct bk__catalogue *catalogue,
+                  struct bk__retain *items) {
+    bk__retention_decide(items, catalogue->count, &prune->rules);
+    if (prune->dry_run) {
+        foresee(prune, items, catalogue->count);
+        return 0;
+    }
+    return prune->folder == NULL
+               ? 0
+               : bk__consolidate(prune->job, prune->folder, catalogue, items);
+}
+
 /* 1: a backup was made whole, so that everything is to be decided anew. */
 static int prune_once(const char *dir, struct bk__prune *prune) {
     struct bk__catalogue catalogue;
@@ -163,10 +187,7 @@ static int prune_once(const char *dir, struct bk__prune *prune) {
     if (items == NULL || prune->deleted == NULL || prune->kept_because == NULL) {
         rc = bk__fail_memory();
     } else {
-        bk__retention_decide(items, catalogue.count, &prune->rules);
-        rc = prune->folder == NULL
-                 ? 0
-                 : bk__consolidate(prune->job, prune->folder, &catalogue, items);
+        rc = decide(prune, &catalogue, items);
     }
     if (rc == 0) {
         rc = note_kept(&catalogue, items, prune);

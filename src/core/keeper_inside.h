@@ -83,6 +83,7 @@ struct bk__plan_state {
     char rule[192]; /* of cron, as it is recorded; "" for a period */
     struct bk__due due;
     bool ours;           /* due is in force: this process runs it */
+    bool unnoted;        /* it could not be recorded of late */
     int memory;          /* of row->ended */
     struct bk__job *job; /* running or waiting now */
 };

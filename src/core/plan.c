@@ -17,6 +17,8 @@
 
 #define LOOK_AGAIN_MS 60000 /* the wall clock may jump meanwhile */
 #define LEAST_PERIOD_MS 100
+#define MINUTE_MS 60000
+#define GAP_LIMIT 525600 /* a year */
 
 static const char *state_dir(const struct bk__keeper *k) {
     return bk__config_text(k->config, BK__OPT_STATE_DIR);
@@ -28,8 +30,8 @@ int64_t bk__job_next_due(struct bk__job *job, const char *operation) {
     return record.due_wall;
 }
 
-/* Where it is recorded. What cannot be saved is only said: the schedule goes on from memory. */
-static void save_record(struct bk__keeper *k, const struct bk__plan_state *plan,
+/* Where it is recorded. What cannot be saved is said once: the schedule goes on from memory. */
+static void save_record(struct bk__keeper *k, struct bk__plan_state *plan,
                         bool unfinished) {
     if (!plan->row->recorded) {
         return;
@@ -38,10 +40,15 @@ static void save_record(struct bk__keeper *k, const struct bk__plan_state *plan,
                                     .ran_wall = plan->due.ran_wall,
                                     .unfinished = unfinished};
     snprintf(record.rule, sizeof record.rule, "%s", plan->rule);
-    if (bk__due_record_save(state_dir(k), plan->row->operation, &record) < 0) {
-        bk__keeper_log(k, "warning", "The time of the next %s could not be noted in %s.",
-                       plan->row->operation, state_dir(k));
+    int err = bk__due_record_save(state_dir(k), plan->row->operation, &record);
+    if (err < 0 && !plan->unnoted) {
+        bk__keeper_log(k, "warning",
+                       "When %s runs next cannot be noted in %s (%s). It goes on while "
+                       "this process lives; make room there, or each start finds the "
+                       "time that was noted last.",
+                       plan->row->operation, state_dir(k), strerror(-err));
     }
+    plan->unnoted = err < 0;
 }
 
 /* ---- running ----------------------------------------------------------------------- */
@@ -103,16 +110,25 @@ static void finish(struct bk__keeper *k, struct bk__plan_state *plan) {
     plan->job = NULL;
 }
 
-static struct json_object *plan_args(const struct bk__plan *row) {
-    return row->args ? bk__json_parse(row->args, NULL) : bk__json_object();
+/* Each start would find the same time missed where nothing can be noted. Then what was made in the
+   last half of the period is enough, or a crash loop would push the history out. */
+static struct json_object *plan_args(const struct bk__plan_state *plan) {
+    const struct bk__plan *row = plan->row;
+    struct json_object *args =
+        row->args ? bk__json_parse(row->args, NULL) : bk__json_object();
+    int64_t gap = plan->due.period_ms / 2 / MINUTE_MS;
+    if (args && row->gap && plan->unnoted) {
+        bk__json_add_int(args, row->gap, gap < GAP_LIMIT ? gap : GAP_LIMIT);
+    }
+    return args;
 }
 
 /* It may be refused while the keeper closes. */
 static void begin(struct bk__keeper *k, struct bk__plan_state *plan) {
     const struct bk__operation *operation = bk__operation_find(plan->row->operation);
-    struct json_object *args = plan_args(plan->row);
     bk__due_began(&plan->due, bk__keeper_wall(k), bk__keeper_mono(k));
     save_record(k, plan, true);
+    struct json_object *args = plan_args(plan);
     if (operation && args && bk__operation_check(operation, args) == 0) {
         bk__jobs_add(k, operation, args, BK__JOB_SCHEDULE, &plan->job);
     } else {

@@ -29,7 +29,9 @@ struct bk__plan_end {
 /* One kind of scheduled work; rows live as long as the process. */
 struct bk__plan {
     const char *operation;
-    const char *args;      /* JSON, or NULL */
+    const char *args; /* JSON, or NULL */
+    const char
+        *gap; /* its argument, in minutes, for which an earlier one is enough; NULL */
     int64_t fixed_ms;      /* the period, whatever the options say; 0: they say */
     enum bk__option every; /* the option with the period, 0: never */
     int64_t unit_ms;       /* of that option */

@@ -39,10 +39,20 @@ static void test_backup_chains__what_only_others_need_goes_when_it_may(void **st
     assert_int_equal(made[5].chain, 5);
     box_call("backup.prune", "{\"keep\":2,\"dry_run\":true}");
     box_assert_number("result.kept", 6);
+    /* What would go then is told before. */
     open_deltas("0", "2");
+    box_call("backup.prune", "{\"dry_run\":true}");
+    char *foreseen = bk_pick_text(box_done, "result.deleted");
+    box_assert_number("result.kept", 2);
+    box_assert_only(6);
     box_call("backup.prune", NULL);
+    char *gone = bk_pick_text(box_done, "result.deleted");
+    assert_string_equal(foreseen, gone);
+    assert_non_null(strstr(gone, made[0].name));
     box_assert_number("result.kept", 2);
     box_assert_only(2);
+    bk_free(foreseen);
+    bk_free(gone);
     /* The older one is whole now, under the same stem, with its number and its time. */
     box_call("backup.list", NULL);
     box_assert_number("result.backups[0].chain", 1);

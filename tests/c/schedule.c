@@ -26,11 +26,15 @@ static bk_keeper *new_keeper(void) {
     return k;
 }
 
-static void make_database(void) {
+static void do_sql(const char *sql) {
     sqlite3 *db = NULL;
     assert_int_equal(sqlite3_open(sandbox_path("bot.db"), &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "create table t(x);", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void make_database(void) {
+    do_sql("create table t(x);");
 }
 
 /* The next event of that name; others are passed over. The caller frees it. */
@@ -97,6 +101,29 @@ static void test_c_schedule__a_failed_backup_is_told(void **state) {
     assert_int_equal(bk_close(k), 0);
 }
 
+/* A disk that is full there: a missed time stays in the record, so that each start finds it. */
+static void test_c_schedule__what_cannot_be_noted_flushes_nothing(void **state) {
+    (void)state;
+    make_database();
+    sandbox_write("bot.db.botkeep/schedule.json",
+                  "{\"backup.create\":{\"due_at\":\"2025-12-04T10:30:00.000Z\"}}");
+    sandbox_write("bot.db.botkeep/schedule.json.tmp/in the way", "");
+    for (int start = 0; start < 5; start++) {
+        do_sql("insert into t values(random());");
+        bk_keeper *k = new_keeper();
+        assert_int_equal(bk_open(k), 0);
+        char *event = await(k, "scheduled");
+        assert_picked(event, "operation", "backup.create");
+        assert_picked(event, "ok", "true");
+        assert_true(bk_pick_number(event, "result.recent", 0) == (start > 0));
+        bk_free(event);
+        char *list = bk_call(k, "backup.list", NULL);
+        assert_true(bk_pick_number(list, "result.total", 0) == 1);
+        bk_free(list);
+        assert_int_equal(bk_close(k), 0);
+    }
+}
+
 static void test_c_schedule__health_is_told_when_it_changes(void **state) {
     (void)state;
     bk_keeper *k = new_keeper();
@@ -135,6 +162,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(backups_come_by_themselves),
         TEST(a_failed_backup_is_told),
+        TEST(what_cannot_be_noted_flushes_nothing),
         TEST(health_is_told_when_it_changes),
         TEST(tools_have_none),
     };

@@ -46,10 +46,11 @@ static bool frees(const struct bk__retain *items, size_t count,
            parent != NULL && parent->stays == BK__STAY_BASE;
 }
 
-static const struct bk__retain *choose(const struct bk__retain *items, size_t count,
-                                       int64_t most) {
+struct bk__retain *bk__consolidate_choose(struct bk__job *job, struct bk__retain *items,
+                                          size_t count) {
+    int64_t most = bk__config_int(bk__job_config(job), BK__OPT_BACKUP_DELTAS);
     int64_t held = 0;
-    const struct bk__retain *oldest = NULL;
+    struct bk__retain *oldest = NULL;
     for (size_t i = 0; i < count; i++) {
         held += items[i].stays == BK__STAY_BASE;
         oldest = frees(items, count, &items[i]) ? &items[i] : oldest;
@@ -130,10 +131,9 @@ static int rewrite_one(struct bk__job *job, const struct bk__folder *folder,
 }
 
 int bk__consolidate(struct bk__job *job, const struct bk__folder *folder,
-                    const struct bk__catalogue *catalogue,
-                    const struct bk__retain *items) {
-    int64_t most = bk__config_int(bk__job_config(job), BK__OPT_BACKUP_DELTAS);
-    const struct bk__retain *chosen = choose(items, catalogue->count, most);
+                    const struct bk__catalogue *catalogue, struct bk__retain *items) {
+    const struct bk__retain *chosen =
+        bk__consolidate_choose(job, items, catalogue->count);
     const struct bk__manifest *delta = NULL;
     for (size_t i = 0; chosen != NULL && i < catalogue->count; i++) {
         delta = strcmp(catalogue->items[i].name, chosen->name) == 0 ? &catalogue->items[i]

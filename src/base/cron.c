@@ -14,6 +14,7 @@
 #define DAY_MINUTES 1440
 #define ALL_DAYS 146097 /* after 400 years the calendar repeats itself */
 #define FIELDS 5
+#define BLANKS " \t\r\n" /* a line of a file may be handed over with its end */
 
 struct field {
     const char *name;
@@ -176,13 +177,13 @@ static bool take_field(struct reader *reader, uint64_t *bits) {
 /* ---- the expression ---------------------------------------------------------------- */
 
 static size_t blanks(const char *at) {
-    return strspn(at, " \t");
+    return strspn(at, BLANKS);
 }
 
 static int count_fields(const char *text) {
     int count = 0;
     for (const char *at = text + blanks(text); *at; at += blanks(at)) {
-        at += strcspn(at, " \t");
+        at += strcspn(at, BLANKS);
         count++;
     }
     return count;
@@ -190,7 +191,7 @@ static int count_fields(const char *text) {
 
 static const char *spell_out(const char *text) {
     const char *at = text + blanks(text);
-    size_t size = strcspn(at, " \t");
+    size_t size = strcspn(at, BLANKS);
     for (size_t i = 0; i < sizeof shorthands / sizeof *shorthands; i++) {
         if (is_word(at, size, shorthands[i].name) &&
             at[size + blanks(at + size)] == '\0') {
@@ -222,7 +223,7 @@ bool bk__cron_parse(const char *text, struct bk__cron *ret, char *why, size_t wh
     for (int i = 0; i < FIELDS; i++) {
         at += blanks(at);
         struct reader reader = {.at = at,
-                                .end = at + strcspn(at, " \t"),
+                                .end = at + strcspn(at, BLANKS),
                                 .field = &fields[i],
                                 .why = why,
                                 .why_room = why_room};

@@ -68,7 +68,7 @@ static int read_zone(const struct bk__config *config, const char *path,
 
 int bk__calendar_zone(const struct bk__config *config, struct bk__zone **ret) {
     const char *name = bk__config_text(config, BK__OPT_BACKUP_TIMEZONE);
-    if (!name[0] || strcmp(name, "UTC") == 0) {
+    if (!name[0] || strcmp(name, "UTC") == 0 || strcmp(name, "Etc/UTC") == 0) {
         *ret = bk__zone_utc(); /* also where no zone is installed */
         return *ret ? 0 : bk__fail_memory();
     }
@@ -111,7 +111,7 @@ int bk__calendar_check(const struct bk__config *config) {
     if (code == 1) {
         code = bk__cron_next(&cron, zone, 0, &first)
                    ? 0
-                   : refuse_cron(config, "no calendar has a day it means");
+                   : refuse_cron(config, "no year has such a day");
     }
     bk__zone_free(zone);
     return code;

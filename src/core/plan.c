@@ -44,8 +44,8 @@ static void save_record(struct bk__keeper *k, struct bk__plan_state *plan,
     if (err < 0 && !plan->unnoted) {
         bk__keeper_log(k, "warning",
                        "When %s runs next cannot be noted in %s (%s). It goes on while "
-                       "this process lives; make room there, or each start finds the "
-                       "time that was noted last.",
+                       "this process lives, but the next start goes by the time that "
+                       "was noted last.",
                        plan->row->operation, state_dir(k), strerror(-err));
     }
     plan->unnoted = err < 0;

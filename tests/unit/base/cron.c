@@ -75,6 +75,8 @@ static void test_base_cron__what_comes_next(void **state) {
     assert_next("@monthly", NOW, "2026-01-01 00:00");
     assert_next("@yearly", NOW, "2026-01-01 00:00");
     assert_next(" \t0  3 * * MON ", NOW, "2025-12-08 03:00");
+    assert_next("0 3 * * mon\r\n", NOW, "2025-12-08 03:00");
+    assert_next("@daily\n", NOW, "2025-12-05 00:00");
 }
 
 /* The rarest that there is: a leap day that is a certain weekday, over a century without one. */

@@ -102,7 +102,7 @@ static void test_core_calendar__expressions(void **state) {
     assert_int_equal(bk__calendar_cron(config, &cron), 1);
     assert_true(cron.hours == 8);
     assert_refused("backup.cron", "0 3 * *", "4 fields");
-    assert_refused("backup.cron", "0 3 31 2 *", "no calendar");
+    assert_refused("backup.cron", "0 3 31 2 *", "no year");
     assert_refused("backup.cron", "every day", "2 fields");
 }
 

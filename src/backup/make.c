@@ -1,7 +1,7 @@
 /*
- * One backup, in the data's way: snapshot, proof beside compression, reading back, publishing.
- * Not retention and not the record of failures: create.c adds these.
- * Called by create.c, restore.c and apply.c, all under the folder's lock.
+ * One backup, in the data's way: snapshot, proof beside packing, reading back, publishing. The steps
+ * in their order stand at the end. Not retention and not the record of failures: create.c adds these.
+ * Called by create.c, set.c, restore_stores.c and adopt.c, all under the folder's lock.
  */
 #include <backup/make.h>
 
@@ -19,10 +19,11 @@
 #include <backup/catalogue/catalogue.h>
 #include <backup/catalogue/folder.h>
 #include <backup/making.h>
-#include <backup/proof.h>
 
 #define SLACK (INT64_C(1) << 20) /* manifests, folders, the file system's own needs */
 #define MOST_IN_A_SECOND 100000
+
+/* ---- space ---------------------------------------------------------------------------- */
 
 /* Which server it was, and what program dumps it: a restore in some years may want to know. */
 static void note_versions(struct bk__making *m, struct json_object *report) {
@@ -63,13 +64,14 @@ static int check_space(struct bk__making *m) {
 
 static int snapshot(struct bk__making *m) {
     struct bk__image image = {0};
+    struct bk__form plain = {.compression = BK__PLAIN};
     char name[BK__NAME_SIZE];
     m->began = bk__job_mono(m->job);
     m->facts.created_ms =
         m->request->created_ms != 0 ? m->request->created_ms : bk__job_wall(m->job);
-    snprintf(m->facts.form.content, sizeof m->facts.form.content, "%s",
-             m->store->driver->content);
-    bk__making_name(m, &m->facts.form, name);
+    snprintf(plain.content, sizeof plain.content, "%s", m->store->driver->content);
+    memcpy(m->facts.form.content, plain.content, sizeof plain.content);
+    bk__making_name(m, &plain, name);
     m->scratch = bk__folder_scratch(m->folder, name, "");
     if (m->scratch == NULL) {
         return BK_ENOMEM;
@@ -89,6 +91,15 @@ static int snapshot(struct bk__making *m) {
     return 0;
 }
 
+/* ---- is it wanted --------------------------------------------------------------------- */
+
+/* What is compared page by page is proven meanwhile; else the proof waits until it is known that a
+   backup is wanted at all. */
+static int decide(struct bk__making *m) {
+    int rc = m->differ.aside.begun ? bk__making_prove(m) : 0;
+    return rc == 0 ? bk__making_decide(m) : rc;
+}
+
 /* What the fingerprint could not tell, as after a checkpoint, the bytes do. */
 int bk__make_compare(struct bk__making *m, const struct bk__manifest *same) {
     struct bk__archive_facts found = {0};
@@ -97,15 +108,18 @@ int bk__make_compare(struct bk__making *m, const struct bk__manifest *same) {
                                           .what = m->scratch,
                                           .out_fd = -1,
                                           .database_bytes = m->facts.database_bytes};
-    if (same == NULL || same->database_bytes != m->facts.database_bytes) {
-        return 0;
+    int rc = decide(m);
+    if (rc != 0 || same == NULL || same->database_bytes != m->facts.database_bytes) {
+        return rc;
     }
     if (m->facts.sha256[0] != '\0') {
         return strcmp(m->facts.sha256, same->sha256) == 0 ? BK__MAKE_SAME : 0;
     }
-    int rc = bk__archive_read(m->job, m->scratch, &plain, &sink, &found);
+    rc = bk__archive_read(m->job, m->scratch, &plain, &sink, &found);
     return rc == 0 && strcmp(found.sha256, same->sha256) == 0 ? BK__MAKE_SAME : rc;
 }
+
+/* ---- its name ------------------------------------------------------------------------- */
 
 static bool is_taken(const char *stem, char *const *names, size_t count) {
     size_t size = strlen(stem);
@@ -149,57 +163,6 @@ static int choose_name(struct bk__making *m) {
                     m->folder->path);
 }
 
-/* ---- proof ---------------------------------------------------------------------------- */
-
-/* What the proof counted must be what the snapshot said it wrote. */
-static int take_report(struct bk__making *m, struct json_object *report) {
-    if (bk__json_int(report, "pages", -1) != m->facts.pages ||
-        bk__json_int(report, "page_size", -1) != m->facts.page_size ||
-        bk__json_int(report, "bytes", -1) != m->facts.database_bytes) {
-        return bk__making_mismatch(m, "its pages are not those of the snapshot");
-    }
-    struct json_object *tables = bk__json_member(report, "tables");
-    if (!json_object_is_type(tables, json_type_object)) {
-        return bk__fail(BK_EINTERNAL,
-                        "The store's proof has no tables. Please report it.");
-    }
-    m->facts.tables = json_object_get(tables);
-    const char *remark = bk__json_text(report, "remark", NULL);
-    m->facts.remark = remark == NULL ? NULL : strdup(remark);
-    return remark == NULL || m->facts.remark != NULL ? 0 : bk__fail_memory();
-}
-
-/* Proves the image on one thread while this one packs it; then reads the archive back. */
-static int prove_and_pack(struct bk__making *m) {
-    struct bk__proof *proof = &m->proof;
-    int rc = bk__making_prove(m);
-    if (rc != 0) {
-        return rc;
-    }
-    int packed = bk__making_pack(m);
-    char *why = packed == 0 ? NULL : strdup(bk__error_text());
-    rc = bk__proof_end(proof);
-    m->proving = false;
-    if (rc == BK_ECORRUPT) {
-        rc = bk__fail(
-            rc,
-            "The database is damaged, so no backup was made of it and earlier ones "
-            "stay. Restore the newest good one with backup.restore. What was "
-            "found: %s",
-            proof->text != NULL ? proof->text : "out of memory");
-    }
-    /* A damaged image is the cause, whatever else went wrong; but a failed packing of a sound
-       image is told as it was. */
-    if (rc == 0 && packed != 0) {
-        rc = bk__fail(packed, "%s", why != NULL ? why : "out of memory");
-    }
-    if (rc == 0) {
-        rc = take_report(m, proof->report);
-    }
-    free(why);
-    return rc;
-}
-
 /* ---- publishing ----------------------------------------------------------------------- */
 
 int bk__make_publish(const struct bk__folder *folder, const char *name,
@@ -234,7 +197,7 @@ static int complete_facts(struct bk__making *m) {
     struct bk__manifest *facts = &m->facts;
     facts->verified = true;
     facts->verified_ms = bk__job_wall(m->job);
-    facts->verify_ms = bk__job_mono(m->job) - m->packing;
+    facts->verify_ms = bk__job_mono(m->job) - m->proving;
     facts->total_ms = facts->snapshot_ms + facts->verify_ms;
     snprintf(facts->kind, sizeof facts->kind, "%s", m->request->kind);
     snprintf(facts->store, sizeof facts->store, "%s", m->store->driver->name);
@@ -289,7 +252,7 @@ int bk__make_begin(struct bk__job *job, const struct bk__folder *folder,
     }
     *m = (struct bk__making){
         .job = job, .folder = folder, .store = store, .request = request};
-    int rc = bk__making_encrypt(m);
+    int rc = bk__making_seal(m);
     if (rc == 0) {
         rc = check_space(m);
     }
@@ -304,13 +267,35 @@ int bk__make_begin(struct bk__job *job, const struct bk__folder *folder,
     return 0;
 }
 
+/* A damaged image is the cause, whatever else went wrong; but a failed packing of a sound image is
+   told as it was. */
+static int prove_and_pack(struct bk__making *m) {
+    int rc = bk__making_prove(m);
+    if (rc != 0) {
+        return rc;
+    }
+    int packed = bk__making_pack(m);
+    char *why = packed == 0 ? NULL : strdup(bk__error_text());
+    rc = bk__making_proven(m);
+    if (rc == 0 && packed != 0) {
+        rc = bk__fail(packed, "%s", why != NULL ? why : "out of memory");
+    }
+    free(why);
+    return rc;
+}
+
 int bk__make_pack(struct bk__making *m) {
-    m->packing = m->packing == 0 ? bk__job_mono(m->job) : m->packing;
-    int rc = choose_name(m);
+    int rc = decide(m);
+    if (rc == 0) {
+        rc = choose_name(m);
+    }
     if (rc == 0) {
         rc = prove_and_pack(m);
     }
-    return rc != 0 ? rc : complete_facts(m);
+    if (rc == 0) {
+        rc = bk__making_read_back(m);
+    }
+    return rc == 0 ? complete_facts(m) : rc;
 }
 
 /* Hands the facts over: they are no longer this making's to free. */
@@ -335,11 +320,10 @@ int bk__make_place(struct bk__making *m, struct bk__manifest *ret) {
 }
 
 void bk__make_free(struct bk__making *m) {
-    if (m == NULL) {
-        return;
+    if (m != NULL) {
+        bk__making_clear(m);
+        free(m);
     }
-    bk__making_clear(m);
-    free(m);
 }
 
 int bk__make_backup(struct bk__job *job, const struct bk__folder *folder,
@@ -347,9 +331,6 @@ int bk__make_backup(struct bk__job *job, const struct bk__folder *folder,
                     struct bk__manifest *ret) {
     struct bk__making *m = NULL;
     int rc = bk__make_begin(job, folder, store, request, &m);
-    if (rc == 0) {
-        rc = bk__making_differ(m);
-    }
     if (rc == 0) {
         rc = bk__make_compare(m, request->same);
     }
@@ -363,7 +344,7 @@ int bk__make_backup(struct bk__job *job, const struct bk__folder *folder,
         rc = bk__make_announce(m);
     }
     if (rc == 0) {
-        bk__differ_keep(&m->differ);
+        bk__differ_keep(&m->differ, &m->facts);
         give_facts(m, ret);
     }
     bk__make_free(m);

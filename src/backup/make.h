@@ -38,7 +38,7 @@ int bk__make_backup(struct bk__job *job, const struct bk__folder *folder,
                     struct bk__manifest *ret);
 
 /*
- * The same in steps, for the parts of a set: all snapshots first, then each is packed. The part's
+ * The same in steps, for the parts of a set: all snapshots first, then each is proven and packed. The part's
  * archive gets its name in the folder, without a manifest of its own. What is named by job, folder,
  * store and request must live until bk__make_free(), which removes what has no name yet.
  */

@@ -1,22 +1,25 @@
 /*
- * The steps of a backup that make bytes: the snapshot, packed while it is made where that can be,
- * then the archive, read back. Not its proof, its name and its publishing: make.c.
- * Called by make.c.
+ * The steps of a backup that make bytes: the snapshot, packed or compared while it is made, its proof,
+ * the archive, read back. Not their order, names and publishing: make.c, which calls them.
+ * consolidate.c makes an archive without a snapshot.
  */
 #include <backup/making.h>
 
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/json.h>
 #include <core/error.h>
 #include <core/job.h>
 #include <os/file.h>
-#include <backup/seal/encryption.h>
 #include <backup/catalogue/folder.h>
 #include <backup/make.h>
+#include <backup/seal/encryption.h>
 
 /* What is not bigger is not worth compressing, nor a thread that packs along. */
 #define SMALL (INT64_C(1) << 20)
+
+/* ---- what it will be ------------------------------------------------------------------ */
 
 enum bk__compression bk__making_compression(const struct bk__making *m, int64_t bytes) {
     enum bk__compression choice = BK__PLAIN;
@@ -24,35 +27,6 @@ enum bk__compression bk__making_compression(const struct bk__making *m, int64_t 
         choice = bytes > SMALL ? BK__GZIP : BK__PLAIN;
     }
     return choice;
-}
-
-int bk__making_encrypt(struct bk__making *m) {
-    m->encrypted = bk__encryption_wanted(bk__job_config(m->job));
-    if (m->encrypted && m->folder->scratch.path == NULL) {
-        return bk__fail(BK_EINTERNAL, "The plain copy of an encrypted backup would lie "
-                                      "among the backups. None was made; the database is "
-                                      "untouched. Please report it.");
-    }
-    return m->encrypted ? bk__encryption_begin(m->job, &m->sealing.seal) : 0;
-}
-
-static void note_encryption(struct bk__making *m) {
-    struct bk__seal_facts facts;
-    m->facts.form.encrypted = m->encrypted;
-    if (m->encrypted && bk__seal_facts(m->sealing.seal.header, &facts) == NULL) {
-        m->facts.encryption = facts.mode;
-        memcpy(m->facts.key_id, facts.key_id, sizeof facts.key_id);
-    }
-}
-
-/* How the archive is coded. The sealing must live as long as the coding. */
-static struct bk__coding coding_for(struct bk__making *m, const struct bk__form *form) {
-    struct bk__coding coding = {.codec = bk__codec_for(form)};
-    if (m->encrypted) {
-        m->sealing.inner = coding.codec;
-        bk__sealed_coding(&m->sealing, &coding);
-    }
-    return coding;
 }
 
 /* Two stores of a set may be of one kind: each has its own name from the beginning. */
@@ -65,92 +39,211 @@ void bk__making_name(const struct bk__making *m, const struct bk__form *form,
     }
 }
 
-/* Packs the snapshot while it is made, as far as can be told before how it will be packed. */
-static int begin_ahead(struct bk__making *m) {
-    char name[BK__NAME_SIZE];
-    struct bk__form *form = &m->facts.form;
-    form->compression = bk__making_compression(m, m->expected);
-    form->encrypted = m->encrypted;
-    if (bk__differ_is_likely(m->job) || m->expected <= SMALL ||
-        (form->compression == BK__PLAIN && !m->encrypted)) {
+static bool is_delta(const struct bk__making *m) {
+    return m->facts.payload_bytes > 0;
+}
+
+static int64_t held_bytes(const struct bk__making *m) {
+    return is_delta(m) ? m->facts.payload_bytes : m->facts.database_bytes;
+}
+
+/* The snapshot becomes the archive as it is. */
+static bool is_plain(const struct bk__making *m) {
+    return m->facts.form.compression == BK__PLAIN && !m->encrypted && !is_delta(m);
+}
+
+/* The parts of a set, and what other tools made, are always full. */
+static bool may_differ(const struct bk__making *m) {
+    return bk__differ_is_wanted(m->job) && m->request->stem == NULL &&
+           m->request->adopted == NULL;
+}
+
+/* ---- the seal ------------------------------------------------------------------------- */
+
+int bk__making_seal(struct bk__making *m) {
+    struct bk__seal_facts facts;
+    m->encrypted = bk__encryption_wanted(bk__job_config(m->job));
+    m->facts.form.encrypted = m->encrypted;
+    if (!m->encrypted) {
         return 0;
     }
-    bk__making_name(m, form, name);
+    if (m->folder->scratch.path == NULL) {
+        return bk__fail(BK_EINTERNAL, "The plain copy of an encrypted backup would lie "
+                                      "among the backups. None was made; the database is "
+                                      "untouched. Please report it.");
+    }
+    int rc = bk__encryption_begin(m->job, &m->sealing.seal);
+    if (rc == 0 && bk__seal_facts(m->sealing.seal.header, &facts) == NULL) {
+        m->facts.encryption = facts.mode;
+        memcpy(m->facts.key_id, facts.key_id, sizeof facts.key_id);
+    }
+    return rc;
+}
+
+/* ---- packing, beside whatever comes next ---------------------------------------------- */
+
+/* The sealing must live as long as the coding. */
+static struct bk__coding coding_for(struct bk__making *m) {
+    struct bk__coding coding = {.codec = bk__codec_for(&m->facts.form)};
+    if (m->encrypted) {
+        m->sealing.inner = coding.codec;
+        bk__sealed_coding(&m->sealing, &coding);
+    }
+    return coding;
+}
+
+/* growth: of what is packed; NULL: it is whole. */
+static int begin_packing(struct bk__making *m, const char *what,
+                         struct bk__growth *growth) {
+    char name[BK__NAME_SIZE];
+    bk__making_name(m, &m->facts.form, name);
     m->packed = bk__folder_temp(m->folder, name, "");
     if (m->packed == NULL) {
         return BK_ENOMEM;
     }
-    struct bk__coding coding = coding_for(m, form);
-    bk__ahead_begin(&m->ahead, m->job, m->scratch, m->packed, &coding);
-    m->store->growth = m->ahead.begun ? &m->ahead.growth : NULL;
+    const struct bk__coding coding = coding_for(m);
+    const struct bk__packing packing = {
+        .image = what, .growth = growth, .archive = m->packed, .coding = &coding};
+    bk__ahead_begin(&m->ahead, m->job, &packing);
     return 0;
 }
 
-/* Nothing that was packed ahead stays. What is packed instead needs a seal of its own: no two
-   archives may share one. */
-static int drop_ahead(struct bk__making *m) {
+/* Whoever reads the snapshot along has nothing of it. */
+static void give_up(struct bk__making *m) {
+    if (m->growing) {
+        bk__growth_end(&m->growth, false);
+    }
+}
+
+static void remove_packed(struct bk__making *m) {
+    bk__aside_drop(&m->ahead.aside);
+    if (m->packed != NULL && m->packed != m->scratch) {
+        bk__file_remove(m->packed);
+        free(m->packed);
+    }
+    m->packed = NULL;
+}
+
+/* What is packed instead needs a seal of its own: no two archives may share one. */
+static int pack_anew(struct bk__making *m) {
     if (m->packed == NULL) {
         return 0;
     }
-    bk__ahead_drop(&m->ahead);
-    bk__file_remove(m->packed);
-    free(m->packed);
-    m->packed = NULL;
+    give_up(m);
+    remove_packed(m);
     bk__seal_wipe(&m->sealing.seal);
-    return bk__making_encrypt(m);
+    return bk__making_seal(m);
+}
+
+/* ---- the snapshot --------------------------------------------------------------------- */
+
+/* What can be done with the snapshot while it is made, as far as can be told before. */
+static int read_along(struct bk__making *m) {
+    bool differs = may_differ(m);
+    m->facts.form.compression = bk__making_compression(m, m->expected);
+    bk__growth_begin(&m->growth);
+    m->growing = true;
+    m->store->growth = &m->growth;
+    if (differs) {
+        m->differ = (struct bk__differ){.job = m->job,
+                                        .folder = m->folder,
+                                        .store = m->store->driver->name,
+                                        .image = m->scratch,
+                                        .growth = &m->growth,
+                                        .facts = &m->facts};
+        bk__differ_begin(&m->differ);
+    }
+    if (m->expected <= SMALL || is_plain(m) ||
+        (differs && bk__differ_is_likely(m->job))) {
+        return 0;
+    }
+    return begin_packing(m, m->scratch, &m->growth);
 }
 
 int bk__making_snapshot(struct bk__making *m, struct bk__image *ret) {
-    int rc = begin_ahead(m);
+    int rc = read_along(m);
     if (rc == 0) {
         rc = m->store->driver->snapshot(m->store, m->scratch, ret);
     }
-    if (m->ahead.begun) {
-        bk__growth_end(&m->ahead.growth, rc == 0);
-    }
     m->store->growth = NULL;
-    enum bk__compression compression = bk__making_compression(m, ret->bytes);
-    if (rc == 0 && compression != m->facts.form.compression) {
-        rc = drop_ahead(m);
-        m->facts.form.compression = compression;
-    }
-    note_encryption(m);
+    bk__growth_end(&m->growth, rc == 0);
     return rc;
+}
+
+/* What was packed along stays where it is what is wanted, in the form that is. */
+int bk__making_decide(struct bk__making *m) {
+    int rc = bk__differ_end(&m->differ, &m->facts);
+    enum bk__compression compression = bk__making_compression(m, held_bytes(m));
+    bool changed = compression != m->facts.form.compression || is_delta(m) ||
+                   m->growth.state == BK__GIVEN_UP;
+    m->facts.form.compression = compression;
+    return rc == 0 && changed ? pack_anew(m) : rc;
+}
+
+/* ---- its proof ------------------------------------------------------------------------ */
+
+static int prove(void *context) {
+    struct bk__making *m = context;
+    return m->store->driver->prove(m->job, m->scratch, m->report);
 }
 
 int bk__making_prove(struct bk__making *m) {
-    if (m->proving) {
+    if (m->proving != 0) {
         return 0;
     }
-    int rc = bk__proof_begin(&m->proof, m->job, m->store->driver, m->scratch);
-    m->proving = rc == 0;
-    return rc;
+    m->report = bk__json_object();
+    if (m->report == NULL) {
+        return bk__fail_memory();
+    }
+    m->proving = bk__job_mono(m->job);
+    bk__aside_begin(&m->proof, "bk-prove", prove, m);
+    return 0;
 }
 
-/* The parts of a set, and what other tools made, are always full. */
-int bk__making_differ(struct bk__making *m) {
-    if (!bk__differ_is_wanted(m->job) || m->request->stem != NULL ||
-        m->request->adopted != NULL) {
-        return 0;
+/* What the proof counted must be what the snapshot said it wrote. */
+static int take_report(struct bk__making *m) {
+    if (bk__json_int(m->report, "pages", -1) != m->facts.pages ||
+        bk__json_int(m->report, "page_size", -1) != m->facts.page_size ||
+        bk__json_int(m->report, "bytes", -1) != m->facts.database_bytes) {
+        return bk__making_mismatch(m, "its pages are not those of the snapshot");
     }
-    m->differ = (struct bk__differ){.job = m->job,
-                                    .folder = m->folder,
-                                    .image = m->scratch,
-                                    .store = m->store->driver->name,
-                                    .facts = &m->facts};
-    m->packing = bk__job_mono(m->job);
-    int rc = bk__making_prove(m);
-    if (rc == 0) {
-        rc = bk__differ_find(&m->differ);
+    struct json_object *tables = bk__json_member(m->report, "tables");
+    if (!json_object_is_type(tables, json_type_object)) {
+        return bk__fail(BK_EINTERNAL,
+                        "The store's proof has no tables. Please report it.");
     }
-    if (rc == 0 && m->facts.payload_bytes > 0) {
-        m->facts.form.compression = bk__making_compression(m, m->facts.payload_bytes);
-    }
-    return rc;
+    m->facts.tables = json_object_get(tables);
+    const char *remark = bk__json_text(m->report, "remark", NULL);
+    m->facts.remark = remark == NULL ? NULL : strdup(remark);
+    return remark == NULL || m->facts.remark != NULL ? 0 : bk__fail_memory();
 }
 
-/* Flushes the image, which becomes the archive as it is. */
-static int flush_image(const char *path) {
+int bk__making_proven(struct bk__making *m) {
+    int rc = bk__aside_end(&m->proof);
+    if (rc == BK_ECORRUPT) {
+        char *found = strdup(bk__error_text());
+        rc = bk__fail(
+            rc,
+            "The database is damaged, so no backup was made of it and earlier ones "
+            "stay. Restore the newest good one with backup.restore. What was "
+            "found: %s",
+            found != NULL ? found : "out of memory");
+        free(found);
+    }
+    return rc != 0 ? rc : take_report(m);
+}
+
+/* ---- the archive ---------------------------------------------------------------------- */
+
+int bk__making_mismatch(const struct bk__making *m, const char *what) {
+    return bk__fail(BK_EIO,
+                    "The new backup did not read back as it was written: %s. It was "
+                    "thrown away; the database and earlier backups are untouched. "
+                    "Look at the disk of %s.",
+                    what, m->folder->path);
+}
+
+static int flush(const char *path) {
     int fd = bk__file_open_read(path);
     if (fd < 0) {
         return bk__fail_errno(fd, "cannot open", path, NULL);
@@ -161,101 +254,91 @@ static int flush_image(const char *path) {
     return rc == 0 ? 0 : bk__fail_errno(rc, "cannot flush to the disk", path, NULL);
 }
 
-int bk__making_mismatch(const struct bk__making *m, const char *what) {
-    return bk__fail(BK_EIO,
-                    "The new backup did not read back as it was written: %s. It was "
-                    "thrown away; the database and earlier backups are untouched. "
-                    "Look at the disk of %s.",
-                    what, m->folder->path);
-}
-
-/* Writes the archive's bytes to the disk and keeps what they should be. */
-static int pack(struct bk__making *m, struct bk__archive_facts *ret) {
-    bool delta = m->facts.payload_bytes > 0;
-    if (m->facts.form.compression == BK__PLAIN && !m->encrypted && !delta) {
-        m->packed = m->scratch;
-        return flush_image(m->scratch);
-    }
-    int rc = delta ? 0 : bk__ahead_end(&m->ahead, ret);
-    if (rc != 0) {
-        return rc < 0 ? rc : 0;
-    }
-    rc = drop_ahead(m);
-    note_encryption(m);
-    m->packed = bk__folder_temp(m->folder, m->facts.name, "");
-    if (rc != 0 || m->packed == NULL) {
-        return rc != 0 ? rc : BK_ENOMEM;
-    }
-    struct bk__coding coding = coding_for(m, &m->facts.form);
-    const struct bk__packing what = {.image = delta ? m->differ.payload : m->scratch,
-                                     .archive = m->packed,
-                                     .coding = &coding};
-    return bk__archive_pack(m->job, &what, ret);
-}
-
-/* A plain archive: what it holds is known only now. */
-static int read_plain(struct bk__making *m, struct bk__archive_facts *ret) {
+/* What a plain archive holds is known only when it is read, which is its reading back as well. */
+static int keep_plain(struct bk__making *m) {
     const struct bk__archive_sink sink = {.phase = "verify",
                                           .what = m->facts.name,
                                           .out_fd = -1,
                                           .database_bytes = m->facts.database_bytes};
-    return bk__archive_read(m->job, m->packed, &m->facts.form, &sink, ret);
-}
-
-/* Reads the archive from its file. Of a packed one it is known already that its blocks hold the
-   image, so that only its bytes are compared with those that were written. */
-static int read_back(struct bk__making *m, struct bk__archive_facts *facts) {
-    struct bk__damage differs = {0, 0};
-    int rc = m->packed == m->scratch
-                 ? read_plain(m, facts)
-                 : bk__archive_reread(m->job, m->packed, facts, &differs);
-    if (rc != 0 && rc != BK_ECORRUPT) {
-        return rc;
+    m->packed = m->scratch;
+    int rc = flush(m->packed);
+    if (rc == 0) {
+        rc = bk__archive_read(m->job, m->packed, &m->facts.form, &sink, &m->written);
+        rc = rc == BK_ECORRUPT ? bk__making_mismatch(m, "its size changed") : rc;
     }
-    if (differs.to > 0) {
-        return bk__making_mismatch(m, "its bytes changed");
-    }
-    bool delta = m->facts.payload_bytes > 0;
-    int64_t held = delta ? m->facts.payload_bytes : m->facts.database_bytes;
-    const char *sum = delta ? m->differ.payload_sha256 : m->facts.sha256;
-    if (rc != 0 || facts->database_bytes != held) {
-        return bk__making_mismatch(m, "its size changed");
-    }
-    if (sum[0] != '\0' && strcmp(facts->sha256, sum) != 0) {
-        return bk__making_mismatch(m, "what was packed changed");
-    }
-    m->facts.bytes = facts->bytes;
-    m->facts.places = facts->places;
-    if (!delta) {
-        memcpy(m->facts.sha256, facts->sha256, sizeof facts->sha256);
-    }
-    memcpy(m->facts.archive_sha256, facts->archive_sha256, sizeof facts->archive_sha256);
-    return 0;
+    return rc;
 }
 
 int bk__making_pack(struct bk__making *m) {
-    struct bk__archive_facts facts = {0};
-    int rc = pack(m, &facts);
-    return rc != 0 ? rc : read_back(m, &facts);
+    int rc = 0;
+    if (is_plain(m)) {
+        return keep_plain(m);
+    }
+    if (m->packed == NULL) {
+        rc = begin_packing(m, is_delta(m) ? m->differ.payload : m->scratch, NULL);
+    }
+    return rc == 0 ? bk__ahead_end(&m->ahead, &m->written) : rc;
 }
 
-void bk__making_clear(struct bk__making *m) {
-    if (m->proving) {
-        bk__proof_end(&m->proof); /* it reads the snapshot */
-    }
-    bk__proof_free(&m->proof);
-    bk__ahead_drop(&m->ahead);
-    bk__differ_drop(&m->differ);
+/* Giving the space of a large file back takes the system a while. */
+static int remove_snapshot(void *context) {
+    const struct bk__making *m = context;
     bk__folder_drop(m->scratch);
-    if (m->packed != NULL && m->packed != m->scratch) {
-        bk__file_remove(m->packed);
+    return 0;
+}
+
+/* The blocks of a packed archive were unpacked and compared when they were packed, so that only its
+   bytes are compared with those that were written. */
+static int reread(struct bk__making *m) {
+    struct bk__damage differs = {0, 0};
+    if (m->packed == m->scratch) {
+        return 0;
     }
+    bk__aside_begin(&m->cleaning, "bk-clean", remove_snapshot, m);
+    int rc = bk__archive_reread(m->job, m->packed, &m->written, &differs);
+    return rc == 0 && differs.to > 0 ? bk__making_mismatch(m, "its bytes changed") : rc;
+}
+
+int bk__making_read_back(struct bk__making *m) {
+    const struct bk__archive_facts *written = &m->written;
+    struct bk__manifest *facts = &m->facts;
+    const char *sum = is_delta(m) ? m->differ.changes.payload_sha256 : facts->sha256;
+    int rc = reread(m);
+    if (rc != 0) {
+        return rc;
+    }
+    if (written->database_bytes != held_bytes(m)) {
+        return bk__making_mismatch(m, "its size changed");
+    }
+    if (sum[0] != '\0' && strcmp(written->sha256, sum) != 0) {
+        return bk__making_mismatch(m, "what was packed changed");
+    }
+    facts->bytes = written->bytes;
+    facts->places = written->places;
+    if (!is_delta(m)) {
+        memcpy(facts->sha256, written->sha256, sizeof facts->sha256);
+    }
+    memcpy(facts->archive_sha256, written->archive_sha256, sizeof facts->archive_sha256);
+    return 0;
+}
+
+/* ---- the end -------------------------------------------------------------------------- */
+
+/* First those end that read the snapshot. */
+void bk__making_clear(struct bk__making *m) {
+    give_up(m);
+    remove_packed(m);
+    bk__differ_drop(&m->differ);
+    bk__aside_drop(&m->proof);
+    bk__aside_drop(&m->cleaning);
+    bk__folder_drop(m->scratch);
     if (m->sheet != NULL) {
         bk__file_remove(m->sheet);
     }
-    if (m->packed != m->scratch) {
-        free(m->packed);
+    if (m->growing) {
+        bk__growth_free(&m->growth);
     }
+    json_object_put(m->report);
     free(m->scratch);
     free(m->sheet);
     bk__manifest_clear(&m->facts);

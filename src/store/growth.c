@@ -1,6 +1,6 @@
 /*
  * See growth.h: one number and one condition. Not the file itself.
- * Told by drivers and make.c, waited for by pack.c.
+ * Told by drivers and making.c, waited for by pack.c and changes.c.
  */
 #include <store/growth.h>
 
@@ -14,11 +14,20 @@ void bk__growth_free(struct bk__growth *growth) {
     pthread_mutex_destroy(&growth->lock);
 }
 
+void bk__growth_plan(struct bk__growth *growth, int page_size, int64_t pages) {
+    if (growth != NULL) {
+        pthread_mutex_lock(&growth->lock);
+        growth->page_size = page_size;
+        growth->pages = pages;
+        pthread_mutex_unlock(&growth->lock);
+    }
+}
+
 void bk__growth_tell(struct bk__growth *growth, int64_t bytes) {
     if (growth != NULL) {
         pthread_mutex_lock(&growth->lock);
         growth->bytes = bytes;
-        pthread_cond_signal(&growth->told);
+        pthread_cond_broadcast(&growth->told);
         pthread_mutex_unlock(&growth->lock);
     }
 }
@@ -29,7 +38,7 @@ void bk__growth_end(struct bk__growth *growth, bool whole) {
         if (!whole || growth->state == BK__GROWING) {
             growth->state = whole ? BK__GROWN : BK__GIVEN_UP;
         }
-        pthread_cond_signal(&growth->told);
+        pthread_cond_broadcast(&growth->told);
         pthread_mutex_unlock(&growth->lock);
     }
 }
@@ -42,4 +51,14 @@ bool bk__growth_wait(struct bk__growth *growth, int64_t bytes) {
     bool good = growth->state != BK__GIVEN_UP;
     pthread_mutex_unlock(&growth->lock);
     return good;
+}
+
+bool bk__growth_planned(struct bk__growth *growth, int *ret_page_size,
+                        int64_t *ret_pages) {
+    bool there = bk__growth_wait(growth, 1);
+    pthread_mutex_lock(&growth->lock);
+    *ret_page_size = growth->page_size;
+    *ret_pages = growth->pages;
+    pthread_mutex_unlock(&growth->lock);
+    return there && *ret_pages > 0;
 }

@@ -81,7 +81,8 @@ struct bk__store_driver {
     int (*fingerprint)(struct bk__store *store, char ret[BK__FINGERPRINT_SIZE]);
 
     /* The whole state under one read transaction into a new file at path (0600, not fsynced). May
-       tell store->growth how far the file is final, and gives it up when that proves wrong. */
+       tell store->growth what the file will be and how far it is final, and gives it up when that
+       proves wrong. */
     int (*snapshot)(struct bk__store *store, const char *path, struct bk__image *ret);
 
     /* Restores an image into the live store as one transaction; open connections go on and see

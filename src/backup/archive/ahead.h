@@ -1,40 +1,29 @@
 /*
- * Packing a snapshot while it is still being made, on a thread of its own: two processors are busy
- * from the beginning. make.c begins it before the snapshot and takes what came of it.
+ * Packing on a thread of its own: beside the proof of an image, and where the driver tells how far
+ * it is final already while it is made, so that two processors are busy from the beginning.
+ * making.c calls it.
  */
 #ifndef BK_BACKUP_ARCHIVE_AHEAD_H
 #define BK_BACKUP_ARCHIVE_AHEAD_H
 
-#include <pthread.h>
-#include <stdbool.h>
-
 #include <backup/archive/archive.h>
 #include <backup/archive/codec.h>
-#include <store/growth.h>
+#include <backup/aside.h>
 
 struct bk__ahead {
-    bool begun; /* else the rest means nothing */
-    struct bk__growth growth;
+    struct bk__aside aside;
     struct bk__job *job;
     struct bk__packing what;
     struct bk__coding coding;
     struct bk__archive_facts facts;
-    int rc;
-    char *text; /* the error's, because error texts belong to threads */
-    pthread_t thread;
 };
 
-/* Begins, where a thread can be started: nothing depends on it. The paths and the coding's context
-   must live on. */
-void bk__ahead_begin(struct bk__ahead *ahead, struct bk__job *job, const char *image,
-                     const char *archive, const struct bk__coding *coding);
+/* Begins. The paths, the growth and the coding's context must live on. */
+void bk__ahead_begin(struct bk__ahead *ahead, struct bk__job *job,
+                     const struct bk__packing *what);
 
-/* Waits for it, after the growth was ended. 1: the archive is made, whole and flushed. 0: none was,
-   pack in the usual way. Or an error, with its text set on this thread. What may have been written
-   is the caller's to remove, unless 1. */
+/* Waits for it: 0, and the archive is whole and flushed; or an error, and what was written is the
+   caller's to remove. */
 int bk__ahead_end(struct bk__ahead *ahead, struct bk__archive_facts *ret);
-
-/* Gives it up and waits; what it wrote is the caller's to remove. Nothing is done twice. */
-void bk__ahead_drop(struct bk__ahead *ahead);
 
 #endif

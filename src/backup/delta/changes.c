@@ -1,6 +1,6 @@
 /*
  * Reading an image once, for three ends: its SHA-256, the sums of its pages, and a payload of those
- * that changed. Not packing the payload, nor whether a backup is made of it: make.c does both.
+ * that changed. Not packing the payload, nor whether a backup is made of it: making.c and differ.c.
  */
 #include <backup/delta/changes.h>
 
@@ -10,6 +10,7 @@
 #include <core/error.h>
 #include <core/job.h>
 #include <os/file.h>
+#include <store/growth.h>
 #include <backup/delta/pages.h>
 
 #define PIECE ((size_t)1 << 20) /* a multiple of every page size */
@@ -68,19 +69,21 @@ static int take_piece(struct walk *w, size_t size) {
 
 static int read_image(struct walk *w) {
     struct bk__changes *c = w->changes;
-    int64_t left = c->delta.pages * c->delta.page_size;
-    int64_t total = left;
+    int64_t total = c->delta.pages * c->delta.page_size;
+    int64_t done = 0;
     int rc = 0;
-    while (rc == 0 && left > 0) {
-        size_t size = left < (int64_t)PIECE ? (size_t)left : PIECE;
+    while (rc == 0 && done < total) {
+        size_t size = total - done < (int64_t)PIECE ? (size_t)(total - done) : PIECE;
+        if (!bk__growth_wait(c->growth, done + (int64_t)size)) {
+            return BK__CHANGES_GIVEN_UP;
+        }
         int64_t got = bk__file_read(w->image_fd, w->piece, size);
         if (got != (int64_t)size) {
             return bk__fail_errno(got < 0 ? (int)got : -EIO, "cannot read", c->image,
                                   NULL);
         }
-        left -= got;
+        done += got;
         rc = take_piece(w, size);
-        bk__job_progress(c->job, "compare", total - left, total);
         rc = rc == 0 ? bk__job_check(c->job) : rc;
     }
     return rc;

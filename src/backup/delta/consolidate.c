@@ -71,7 +71,7 @@ static int begin(struct bk__making *m, const struct bk__manifest *delta) {
     facts->payload_bytes = facts->chain = 0;
     facts->encryption = BK__KEY_NONE;
     facts->verified_ms = bk__job_wall(m->job);
-    int rc = bk__making_encrypt(m);
+    int rc = bk__making_seal(m);
     if (rc != 0) {
         return rc;
     }
@@ -82,7 +82,6 @@ static int begin(struct bk__making *m, const struct bk__manifest *delta) {
     }
     snprintf(facts->form.content, sizeof facts->form.content, "%s", driver->content);
     facts->form.compression = bk__making_compression(m, facts->database_bytes);
-    facts->form.encrypted = m->encrypted;
     bk__name_stem(delta->name, stem);
     bk__name_join(facts->name, stem, &facts->form);
     m->scratch = bk__folder_scratch(m->folder, delta->name, ".image");
@@ -101,6 +100,9 @@ static int rewrite(struct bk__making *m, const struct bk__manifest *delta) {
     }
     if (rc == 0) {
         rc = bk__making_pack(m);
+    }
+    if (rc == 0) {
+        rc = bk__making_read_back(m);
     }
     if (rc == 0) {
         rc = bk__make_announce(m);

@@ -11,6 +11,7 @@
 #include <core/error.h>
 #include <core/job.h>
 #include <os/file.h>
+#include <store/growth.h>
 
 #define DOING "cannot back up"
 #define MEGABYTE (1024 * 1024)
@@ -136,6 +137,9 @@ static int hold_front(struct bk__sqlite *sqlite, struct bk__image *ret,
     seen = bk__sqlite_watch(NULL, 0);
     front->seen = seen && ret->page_size == front->size;
     front->growth = sqlite->base.growth;
+    if (code == 0) {
+        bk__growth_plan(front->growth, ret->page_size, ret->pages);
+    }
     return code;
 }
 

@@ -1,6 +1,6 @@
 /*
  * Tests of src/backup/archive/ahead.c and pack.c: an image packed while it grows gives the archive of the
- * whole one; given up, it gives nothing. Not of drivers (tests/unit/store/growth.c).
+ * whole one; given up, it gives none. Not of drivers (tests/unit/store/growth.c).
  */
 #include <backup/archive/ahead.h>
 
@@ -11,6 +11,7 @@
 #include <core/error.h>
 #include <os/clock.h>
 #include <os/file.h>
+#include <store/growth.h>
 #include <backup/catalogue/name.h>
 
 #include "sandbox.h"
@@ -21,6 +22,16 @@
 static struct bk__job *job;
 static char image[1024];
 static char archive[1024];
+static struct bk__growth growth;
+
+/* Begins to pack the image that will grow. */
+static void begin(struct bk__ahead *ahead, const struct bk__coding *coding) {
+    const struct bk__packing what = {
+        .image = image, .growth = &growth, .archive = archive, .coding = coding};
+    bk__growth_begin(&growth);
+    bk__ahead_begin(ahead, job, &what);
+    assert_true(ahead->aside.begun);
+}
 
 static int setup(void **state) {
     job = storejob_new();
@@ -45,7 +56,7 @@ static struct bk__archive_facts packed_whole(const struct bk__coding *coding) {
 }
 
 /* Writes the image in pieces that end anywhere and tells of each a little late. */
-static void grow(struct bk__growth *growth, const struct bytes *bytes) {
+static void grow(struct bk__growth *along, const struct bytes *bytes) {
     int fd = bk__file_create(image);
     int64_t told = 0;
     assert_true(fd >= 0);
@@ -54,7 +65,7 @@ static void grow(struct bk__growth *growth, const struct bytes *bytes) {
         size_t piece = left < 300001 ? left : 300001;
         assert_int_equal(bk__file_write(fd, bytes->data + at, piece), 0);
         at += piece;
-        bk__growth_tell(growth, told);
+        bk__growth_tell(along, told);
         told = (int64_t)at;
         bk__clock_sleep(1);
     }
@@ -78,17 +89,15 @@ static void test_backup_ahead__gives_the_archive_of_the_whole(void **state) {
         struct bytes bytes = stream_sample(sizes[i / 2]);
         struct bk__ahead ahead = {0};
         struct bk__archive_facts facts = {0};
-        bk__ahead_begin(&ahead, job, image, archive, &coding);
-        assert_true(ahead.begun);
-        grow(&ahead.growth, &bytes);
-        bk__growth_end(&ahead.growth, true);
-        assert_int_equal(bk__ahead_end(&ahead, &facts), 1);
+        begin(&ahead, &coding);
+        grow(&growth, &bytes);
+        bk__growth_end(&growth, true);
+        assert_int_equal(bk__ahead_end(&ahead, &facts), 0);
         assert_archive(&facts);
         struct bk__archive_facts whole = packed_whole(&coding);
         assert_string_equal(facts.sha256, whole.sha256);
         assert_string_equal(facts.archive_sha256, whole.archive_sha256);
         assert_int_equal(facts.database_bytes, bytes.size);
-        bk__ahead_drop(&ahead); /* nothing any more */
         assert_int_equal(bk__file_size_of(archive), facts.bytes);
         bk__file_remove(archive);
         bk__file_remove(image);
@@ -103,31 +112,34 @@ static void test_backup_ahead__waits_for_who_tells_nothing(void **state) {
     struct bk__ahead ahead = {0};
     struct bk__archive_facts facts = {0};
     (void)state;
-    bk__ahead_begin(&ahead, job, image, archive, &coding);
+    begin(&ahead, &coding);
     grow(NULL, &bytes);
-    bk__growth_end(&ahead.growth, true);
-    assert_int_equal(bk__ahead_end(&ahead, &facts), 1);
+    bk__growth_end(&growth, true);
+    assert_int_equal(bk__ahead_end(&ahead, &facts), 0);
     assert_archive(&facts);
     free(bytes.data);
 }
 
-static void test_backup_ahead__given_up_is_nothing_and_no_error(void **state) {
+static void test_backup_ahead__given_up_is_no_archive(void **state) {
     const struct bk__coding coding = {.codec = &bk__codec_zstd};
     struct bytes bytes = stream_sample(5 * BK__CODEC_FILL);
     struct bk__archive_facts facts = {0};
     (void)state;
     for (int way = 0; way < 3; way++) {
         struct bk__ahead ahead = {0};
-        bk__ahead_begin(&ahead, job, image, archive, &coding);
+        begin(&ahead, &coding);
         if (way > 0) {
-            grow(&ahead.growth, &bytes);
-            bk__growth_end(&ahead.growth, way == 1);
+            grow(&growth, &bytes);
         }
+        bk__growth_end(&growth, false);
+        bk__error_clear();
         if (way == 2) {
-            assert_int_equal(bk__ahead_end(&ahead, &facts), 0);
+            bk__aside_drop(&ahead.aside);
+            assert_string_equal(bk__error_text(), "");
+        } else {
+            assert_int_equal(bk__ahead_end(&ahead, &facts), BK_ECANCELLED);
         }
-        bk__ahead_drop(&ahead);
-        assert_false(ahead.begun);
+        assert_int_equal(bk__ahead_end(&ahead, &facts), 0); /* nothing any more */
         bk__file_remove(archive);
         bk__file_remove(image);
     }
@@ -139,8 +151,8 @@ static void test_backup_ahead__an_error_has_its_text_here(void **state) {
     struct bk__ahead ahead = {0};
     struct bk__archive_facts facts = {0};
     (void)state;
-    bk__ahead_begin(&ahead, job, image, archive, &coding);
-    bk__growth_end(&ahead.growth, true); /* there is no such image */
+    begin(&ahead, &coding);
+    bk__growth_end(&growth, true); /* there is no such image */
     bk__error_clear();
     assert_true(bk__ahead_end(&ahead, &facts) < 0);
     assert_non_null(strstr(bk__error_text(), image));
@@ -175,8 +187,8 @@ int main(void) {
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_backup_ahead__waits_for_who_tells_nothing,
                                         setup, teardown),
-        cmocka_unit_test_setup_teardown(
-            test_backup_ahead__given_up_is_nothing_and_no_error, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_backup_ahead__given_up_is_no_archive, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_backup_ahead__an_error_has_its_text_here,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(

@@ -1,25 +1,19 @@
-import { copyFileSync, existsSync, mkdirSync } from "node:fs";
-import { Keeper } from "botkeep";
+import { BotkeepError, Keeper } from "botkeep";
 
 const keeper = await Keeper.open({ database: "bot.db" });
-await keeper.migrate.up();
-
-// What the bot's own script left behind: copies of the live files.
-const good = "manual_2025-12-04T10-30-00-123Z.db";
-mkdirSync("backups", { recursive: true });
-for (const side of ["", "-wal", "-shm"]) {
-  if (existsSync("bot.db" + side)) copyFileSync("bot.db" + side, "backups/" + good + side);
+try {
+  await keeper.backup.verify({ foreign: true }); // reads all of them to the end
+} catch (error) {
+  if (error instanceof BotkeepError) console.log(error.code); // one of them is torn
 }
-
-await keeper.backup.verify({ foreign: true });
 for (const old of (await keeper.backup.list({ foreign: true })).foreign ?? []) {
-  console.log(old.state, old.name, old.created_at, old.tool);
+  console.log(old.name, "is", old.state);
 }
 
-// Looked into without restoring it, then made ours.
-const found = await keeper.backup.query({ name: good, sql: "SELECT count(*) FROM users WHERE id > ?", parameters: [0] });
-console.log(found.columns, found.rows);
+// A whole one is looked into without restoring it, then made ours.
+const good = "manual_2025-12-04T10-30-00-123Z.db";
+const found = await keeper.backup.query({ name: good, sql: "SELECT name FROM users" });
+console.log("first row:", found.rows[0]?.[0]);
 const done = await keeper.backup.adopt({ all: true });
-console.log("adopted", done.count, "and left out", done.skipped.length);
-await keeper.backup.extract({ name: good, to: "users.db", table: "users" });
+console.log("adopted as", done.adopted[0]?.name, "- left out:", done.skipped[0]?.name);
 await keeper.shutdown(10_000);

@@ -1,14 +1,17 @@
 #include <botkeep.h>
 #include <stdio.h>
 
-static int run(bk_keeper *k, const char *operation, const char *args, const char *show) {
+/* The done event of an operation that went well; else says why not, and gives NULL. */
+static char *call(bk_keeper *k, const char *operation, const char *args) {
     char *done = bk_call(k, operation, args);
-    int good = bk_pick_number(done, "ok", 0) == 1;
-    char *text = bk_pick_text(done, good ? show : "error.message");
-    printf("%s: %s\n", operation, text ? text : good ? "-" : bk_last_error());
-    bk_free(text);
+    if (bk_pick_number(done, "ok", 0) == 1) {
+        return done;
+    }
+    char *why = bk_pick_text(done, "error.message");
+    fprintf(stderr, "%s\n", why ? why : bk_last_error());
+    bk_free(why);
     bk_free(done);
-    return good;
+    return NULL;
 }
 
 int main(void) {
@@ -18,12 +21,22 @@ int main(void) {
         fprintf(stderr, "%s\n", bk_last_error());
         return 1;
     }
-    int good = run(k, "migrate.up", NULL, "result.current") &&
-               run(k, "backup.create", "{\"note\":\"before the spring event\"}",
-                   "result.name") &&
-               run(k, "backup.list", "{\"limit\":10}", "result.backups") &&
-               run(k, "backup.verify", "{\"all\":true}", "result.verified") &&
-               run(k, "backup.status", NULL, "result.next_due_at");
+    char *made = call(k, "backup.create", "{\"note\":\"before the spring event\"}");
+    char *name = bk_pick_text(made, "result.name");
+    printf("made %s of %.0f bytes\n", name, bk_pick_number(made, "result.bytes", 0));
+    char *listed = call(k, "backup.list", "{\"limit\":10}");
+    char *first = bk_pick_text(listed, "result.backups[0].name");
+    char *note = bk_pick_text(listed, "result.backups[0].note");
+    printf("%s - %s\n", first, note);
+    char *checked = call(k, "backup.verify", "{\"all\":true}");
+    printf("good: %.0f\n", bk_pick_number(checked, "result.verified", 0));
+    int good = made && listed && checked;
+    bk_free(made);
+    bk_free(name);
+    bk_free(listed);
+    bk_free(first);
+    bk_free(note);
+    bk_free(checked);
     bk_shutdown(k, 10000);
     bk_close(k);
     return good ? 0 : 1;

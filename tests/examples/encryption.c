@@ -1,18 +1,24 @@
 #include <botkeep.h>
 #include <stdio.h>
 
-static char *call(bk_keeper *k, const char *operation, const char *args,
-                  const char *show) {
+/* The done event of an operation that went well; else says why not, and gives NULL. */
+static char *call(bk_keeper *k, const char *operation, const char *args) {
     char *done = bk_call(k, operation, args);
-    int good = bk_pick_number(done, "ok", 0) == 1;
-    char *text = bk_pick_text(done, good ? show : "error.message");
-    printf("%s: %s\n", operation, text ? text : bk_last_error());
-    bk_free(done);
-    if (good) {
-        return text;
+    if (bk_pick_number(done, "ok", 0) == 1) {
+        return done;
     }
-    bk_free(text);
+    char *why = bk_pick_text(done, "error.message");
+    fprintf(stderr, "%s\n", why ? why : bk_last_error());
+    bk_free(why);
+    bk_free(done);
     return NULL;
+}
+
+/* Prints the value at a path of a JSON text. */
+static void show(const char *before, const char *json, const char *path) {
+    char *text = bk_pick_text(json, path);
+    printf("%s%s\n", before, text ? text : "-");
+    bk_free(text);
 }
 
 /* A keeper with one more option; track: it is the bot, not a tool. */
@@ -35,27 +41,37 @@ int main(void) {
 
     /* Once, on the owner's machine: botkeep backup key --to secret.key --kind recipient */
     bk_keeper *owner = keeper("backup.dir", "backups", "false");
-    bk_free(call(owner, "migrate.up", NULL, "result.current"));
-    char *public_key =
-        call(owner, "backup.key", "{\"to\":\"secret.key\",\"kind\":\"recipient\"}",
-             "result.public");
+    char *key =
+        call(owner, "backup.key", "{\"to\":\"secret.key\",\"kind\":\"recipient\"}");
+    char *public_key = bk_pick_text(key, "result.public");
     end(owner);
 
     /* The bot writes backups for the public key, and cannot read them. */
-    bk_keeper *bot = keeper("backup.recipient", public_key ? public_key : "", "true");
-    char *name = call(bot, "backup.create", NULL, "result.name");
-    bk_free(call(bot, "backup.verify", NULL, "result.backups[0].depth"));
+    bk_keeper *bot = keeper("backup.recipient", public_key, "true");
+    char *made = call(bot, "backup.create", NULL);
+    char *name = bk_pick_text(made, "result.name");
+    char *kind = bk_pick_text(made, "result.encryption");
+    printf("%s is encrypted for a %s\n", name, kind);
+    char *sealed = call(bot, "backup.verify", NULL);
+    show("verified without the key: ", sealed, "result.backups[0].depth");
     end(bot);
 
     /* Whoever has the secret file reads them. */
     owner = keeper("backup.key.file", "secret.key", "false");
-    bk_free(call(owner, "backup.verify", NULL, "result.backups[0].depth"));
-    snprintf(args, sizeof args, "{\"name\":\"%s\",\"to\":\"look.db\"}", name ? name : "");
-    char *said = call(owner, "backup.restore", args, "result.message");
+    char *full = call(owner, "backup.verify", NULL);
+    show("verified with the key: ", full, "result.backups[0].depth");
+    snprintf(args, sizeof args, "{\"name\":\"%s\",\"to\":\"look.db\"}", name);
+    char *look = call(owner, "backup.restore", args);
+    show("", look, "result.message");
     end(owner);
-    int status = said ? 0 : 1;
+    int good = made && sealed && full && look;
+    bk_free(key);
     bk_free(public_key);
+    bk_free(made);
     bk_free(name);
-    bk_free(said);
-    return status;
+    bk_free(kind);
+    bk_free(sealed);
+    bk_free(full);
+    bk_free(look);
+    return good ? 0 : 1;
 }

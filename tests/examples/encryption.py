@@ -2,13 +2,12 @@ from botkeep import Keeper
 
 # Once, on the owner's machine: botkeep backup key --to secret.key --kind recipient
 with Keeper(database="bot.db", run_track=False) as owner:
-    owner.migrate.up().result()
     public = owner.backup.key(to="secret.key", kind="recipient").result()["public"]
 
 # The bot writes backups for the public key, and cannot read them.
 with Keeper(database="bot.db", backup_recipient=public) as bot:
     made = bot.backup.create().result()
-    print(made["name"], made["encryption"], "with key", made["key_id"])
+    print(made["name"], "is encrypted for a", made["encryption"])
     print("verified without the key:", bot.backup.verify().result()["backups"][0]["depth"])
 
 # Whoever has the secret file reads them.

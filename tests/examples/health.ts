@@ -1,10 +1,9 @@
 import { Keeper } from "botkeep";
 
 const keeper = await Keeper.open({ database: "bot.db" });
-await keeper.migrate.up();
 keeper.beat("main"); // from a timer of your event loop
 keeper.report("discord", "healthy", "45 ms, 150 guilds", 60_000);
 const snapshot = await keeper.health.snapshot(); // reads a page of the database
-console.log(snapshot.status, Object.keys(snapshot.checks));
-console.log(keeper.healthNow().issues); // microseconds, as often as you like
+console.log("measured:", snapshot.status);
+console.log("known:", keeper.healthNow().status); // microseconds, as often as you like
 await keeper.shutdown(10_000);

@@ -12,7 +12,7 @@ with Keeper(database="bot.db", database_memory=True) as keeper:
     db.execute("INSERT INTO users VALUES ('ada')")
     db.commit()
     saved = keeper.save(db.serialize()).result()  # proven, flushed, one step: never half a file
-    print("saved", saved["bytes"], "bytes, rows:", saved["tables"])
+    print("saved", saved["bytes"], "bytes")
     again = keeper.save(db.serialize(), backup="manual").result()
     print("backup", again["backup"])
     restore = keeper.backup.restore().result()  # for the next start: memory would overwrite it

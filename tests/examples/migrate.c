@@ -7,6 +7,9 @@ int main(void) {
         fprintf(stderr, "%s\n", bk_last_error());
         return 1;
     }
+    char *plan = bk_call(k, "migrate.plan", NULL); /* writes nothing, makes no file */
+    char *pending = bk_pick_text(plan, "result.pending[0].name");
+    printf("pending: %s\n", pending ? pending : "");
     char *done = bk_call(k, "migrate.up", NULL);
     int good = bk_pick_number(done, "ok", 0) == 1;
     if (good) {
@@ -16,6 +19,8 @@ int main(void) {
         fprintf(stderr, "the bot does not start: %s\n", why ? why : bk_last_error());
         bk_free(why);
     }
+    bk_free(pending);
+    bk_free(plan);
     bk_free(done);
     bk_shutdown(k, 10000);
     bk_close(k);

@@ -1,9 +1,10 @@
 import { Keeper } from "botkeep";
 
-const keeper = await Keeper.open({ database: process.env.DATABASE_URL ?? "", backup_dir: "backups" });
+const keeper = await Keeper.open({ database: process.env["DATABASE_URL"], backup_dir: "backups" });
 const made = await keeper.backup.create();
-console.log(made.name, made.bytes, "bytes, rows:", made.tables);
+console.log("made", made.name, "of", made.bytes, "bytes");
 // ... an accident happens ...
 const done = await keeper.backup.restore({ name: made.name });
-console.log(done.message, "What was there before is the database", done.kept);
+console.log(done.message);
+console.log("What was there before is the database", done.kept);
 await keeper.shutdown(10_000);

@@ -1,18 +1,24 @@
 #include <botkeep.h>
 #include <stdio.h>
 
-static char *call(bk_keeper *k, const char *operation, const char *args,
-                  const char *show) {
+/* The done event of an operation that went well; else says why not, and gives NULL. */
+static char *call(bk_keeper *k, const char *operation, const char *args) {
     char *done = bk_call(k, operation, args);
-    int good = bk_pick_number(done, "ok", 0) == 1;
-    char *text = bk_pick_text(done, good ? show : "error.message");
-    printf("%s: %s\n", operation, text ? text : bk_last_error());
-    bk_free(done);
-    if (good) {
-        return text;
+    if (bk_pick_number(done, "ok", 0) == 1) {
+        return done;
     }
-    bk_free(text);
+    char *why = bk_pick_text(done, "error.message");
+    fprintf(stderr, "%s\n", why ? why : bk_last_error());
+    bk_free(why);
+    bk_free(done);
     return NULL;
+}
+
+/* Prints the value at a path of a JSON text. */
+static void show(const char *before, const char *json, const char *path) {
+    char *text = bk_pick_text(json, path);
+    printf("%s%s\n", before, text ? text : "-");
+    bk_free(text);
 }
 
 int main(void) {
@@ -22,18 +28,22 @@ int main(void) {
         fprintf(stderr, "%s\n", bk_last_error());
         return 1;
     }
-    bk_free(call(k, "migrate.up", NULL, "result.current"));
-    char *good = call(k, "backup.create", NULL, "result.name");
+    char *made = call(k, "backup.create", NULL);
+    char *name = bk_pick_text(made, "result.name");
     /* ... an accident happens ... */
-    snprintf(args, sizeof args, "{\"name\":\"%s\"}", good ? good : "");
-    char *said = call(k, "backup.restore", args, "result.message");
-    snprintf(args, sizeof args, "{\"name\":\"%s\",\"to\":\"look.db\"}", good ? good : "");
-    char *copied = call(k, "backup.restore", args, "result.message");
-    int status = said && copied ? 0 : 1;
-    bk_free(good);
-    bk_free(said);
-    bk_free(copied);
+    snprintf(args, sizeof args, "{\"name\":\"%s\"}", name);
+    char *done = call(k, "backup.restore", args); /* into the database as it is open */
+    show("", done, "result.message");
+    show("What was there before is kept as ", done, "result.pre_restore");
+    snprintf(args, sizeof args, "{\"name\":\"%s\",\"to\":\"look.db\"}", name);
+    char *look = call(k, "backup.restore", args); /* only to look at it */
+    show("", look, "result.message");
+    int good = made && done && look;
+    bk_free(made);
+    bk_free(name);
+    bk_free(done);
+    bk_free(look);
     bk_shutdown(k, 10000);
     bk_close(k);
-    return status;
+    return good ? 0 : 1;
 }

@@ -1,6 +1,26 @@
 #include <botkeep.h>
 #include <stdio.h>
 
+/* The done event of an operation that went well; else says why not, and gives NULL. */
+static char *call(bk_keeper *k, const char *operation, const char *args) {
+    char *done = bk_call(k, operation, args);
+    if (bk_pick_number(done, "ok", 0) == 1) {
+        return done;
+    }
+    char *why = bk_pick_text(done, "error.message");
+    fprintf(stderr, "%s\n", why ? why : bk_last_error());
+    bk_free(why);
+    bk_free(done);
+    return NULL;
+}
+
+/* Prints the value at a path of a JSON text. */
+static void show(const char *before, const char *json, const char *path) {
+    char *text = bk_pick_text(json, path);
+    printf("%s%s\n", before, text ? text : "-");
+    bk_free(text);
+}
+
 static const char *const options[][2] = {
     {"database", "bot.db"},
     {"backup.dir", "backups"},
@@ -13,10 +33,21 @@ static const char *const options[][2] = {
     {"backup.keep.monthly", "6"},
 };
 
-static void show(const char *done, const char *path) {
-    char *text = bk_pick_text(done, path);
-    printf("%s: %s\n", path, text ? text : "-");
-    bk_free(text);
+/* The rows of a list in the plan. */
+static void show_rows(const char *plan, const char *list, const char *what) {
+    for (int i = 0;; i++) {
+        char path[80];
+        snprintf(path, sizeof path, "result.%s[%d].name", list, i);
+        char *name = bk_pick_text(plan, path);
+        if (!name) {
+            return;
+        }
+        snprintf(path, sizeof path, "result.%s[%d].reason", list, i);
+        char *reason = bk_pick_text(plan, path);
+        printf("%s %s: %s\n", name, what, reason);
+        bk_free(reason);
+        bk_free(name);
+    }
 }
 
 int main(void) {
@@ -29,14 +60,12 @@ int main(void) {
         fprintf(stderr, "%s\n", bk_last_error());
         return 1;
     }
-    bk_free(bk_call(k, "migrate.up", NULL));
-    char *status = bk_call(k, "backup.status", NULL);
-    show(status, "result.next_due_at");
-    show(status, "result.leader");
-    char *plan = bk_call(k, "backup.prune", "{\"dry_run\":true}");
-    show(plan, "result.deleted");
-    show(plan, "result.kept_because");
-    int good = bk_pick_number(status, "ok", 0) == 1 && bk_pick_number(plan, "ok", 0) == 1;
+    char *status = call(k, "backup.status", NULL);
+    show("next one at ", status, "result.next_due_at");
+    char *plan = call(k, "backup.prune", "{\"dry_run\":true}");
+    show_rows(plan, "deleted", "would go");
+    show_rows(plan, "kept_because", "stays");
+    int good = status && plan;
     bk_free(plan);
     bk_free(status);
     bk_shutdown(k, 10000);

@@ -11,9 +11,7 @@ with Keeper(
     backup_keep_weekly=4,
     backup_keep_monthly=6,
 ) as keeper:
-    keeper.migrate.up().result()
-    status = keeper.backup.status().result()
-    print("next one at", status["next_due_at"], "leader:", status["leader"])
+    print("next one at", keeper.backup.status().result()["next_due_at"])
     plan = keeper.backup.prune(dry_run=True).result()
     for backup in plan["deleted"]:
         print(backup["name"], "would go:", backup["reason"])

@@ -2,6 +2,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* The done event of an operation that went well; else says why not, and gives NULL. */
+static char *call(bk_keeper *k, const char *operation, const char *args) {
+    char *done = bk_call(k, operation, args);
+    if (bk_pick_number(done, "ok", 0) == 1) {
+        return done;
+    }
+    char *why = bk_pick_text(done, "error.message");
+    fprintf(stderr, "%s\n", why ? why : bk_last_error());
+    bk_free(why);
+    bk_free(done);
+    return NULL;
+}
+
+/* Prints the value at a path of a JSON text. */
+static void show(const char *before, const char *json, const char *path) {
+    char *text = bk_pick_text(json, path);
+    printf("%s%s\n", before, text ? text : "-");
+    bk_free(text);
+}
+
 int main(void) {
     char args[256];
     bk_keeper *k = bk_new();
@@ -10,23 +30,21 @@ int main(void) {
         fprintf(stderr, "%s\n", bk_last_error());
         return 1;
     }
-    bk_free(bk_call(k, "migrate.up", NULL));
-    char *made = bk_call(k, "backup.create", NULL); /* both stores */
+    char *made =
+        call(k, "backup.create", NULL); /* both stores; BK_EPARTIAL says which failed */
+    show("database as ", made, "result.stores[0].name");
+    show("redis as ", made, "result.stores[1].name");
     char *name = bk_pick_text(made, "result.name");
-    char *why = bk_pick_text(made, "error.message"); /* BK_EPARTIAL: it says which */
-    printf("%s, snapshots %.0f ms apart\n", name ? name : why,
-           bk_pick_number(made, "result.skew_ms", -1));
+    printf("in %s - taken %.0f ms apart\n", name,
+           bk_pick_number(made, "result.skew_ms", 0));
     /* ... an accident happens ... */
-    snprintf(args, sizeof args, "{\"name\":\"%s\"}", name ? name : "");
-    char *done = bk_call(k, "backup.restore", args); /* or with "store":"redis" */
-    int good = bk_pick_number(done, "ok", 0) == 1;
-    char *said = bk_pick_text(done, good ? "result.message" : "error.message");
-    printf("%s\n", said ? said : bk_last_error());
+    snprintf(args, sizeof args, "{\"name\":\"%s\"}", name);
+    char *done = call(k, "backup.restore", args); /* or with "store":"redis" */
+    show("What was there before is ", done, "result.pre_restore");
+    int good = made && done;
     bk_free(made);
     bk_free(name);
-    bk_free(why);
     bk_free(done);
-    bk_free(said);
     bk_shutdown(k, 10000);
     bk_close(k);
     return good ? 0 : 1;

@@ -1,16 +1,13 @@
 import { BotkeepError, Keeper } from "botkeep";
 
-const keeper = await Keeper.open({ database: "bot.db", redis: process.env.REDIS_URL ?? "" });
-await keeper.migrate.up();
+const keeper = await Keeper.open({ database: "bot.db", redis: process.env["REDIS_URL"] });
 try {
   const made = await keeper.backup.create(); // both stores
-  for (const store of made.stores) {
-    console.log(store.store, store.snapshot_at, store.name, "in", made.name);
-  }
-  console.log("time between the snapshots:", made.skew_ms, "ms");
+  for (const store of made.stores ?? []) console.log(store.store, "as", store.name);
+  console.log("in", made.name, "- taken", made.skew_ms, "ms apart");
   // ... an accident happens ...
   const done = await keeper.backup.restore({ name: made.name }); // or with store: "redis"
-  console.log(done.message, "What was there before is", done.pre_restore);
+  console.log("What was there before is", done.pre_restore);
 } catch (error) {
   if (!(error instanceof BotkeepError) || error.code !== "BK_EPARTIAL") throw error;
   console.log(error.message); // one of them could not be saved: the text says which

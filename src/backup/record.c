@@ -21,6 +21,8 @@
 #include <backup/set/set.h>
 
 #define RECORD_LIMIT 65536
+#define FAILING                                                                          \
+    "failing" /* true until a run goes well: times would lie after a clock's jump */
 /* Restored when a migration was killed half way, however long ago that was. */
 #define PINNED "pre_migration"
 
@@ -141,6 +143,9 @@ void bk__record_success(struct bk__job *job, const struct bk__manifest *manifest
     }
     /* A backup of one of several stores mends no failure of all of them. */
     bool mends = bk__set_covers(job, manifest);
+    if (mends) {
+        json_object_object_del(record, FAILING);
+    }
     bool complete =
         put_state(record, manifest, state) &&
         (!mends || bk__json_add_text(record, "last_success_at", stamp)) &&
@@ -158,6 +163,7 @@ void bk__record_unchanged(struct bk__job *job, const struct bk__manifest *manife
     if (record == NULL) {
         return;
     }
+    json_object_object_del(record, FAILING);
     bool complete = bk__json_add_text(record, "last_checked_at", stamp) &&
                     put_state(record, manifest, state);
     if (strcmp(kind, PINNED) == 0) {
@@ -187,6 +193,7 @@ void bk__record_failure(struct bk__job *job, int code, const char *message) {
                     bk__json_add_text(failure, "message", message);
     complete = bk__json_put(record, "last_failure", failure) && complete;
     complete = count(record, "failures_total") && complete;
+    complete = bk__json_add_bool(record, FAILING, true) && complete;
     tell_and_save(job, record, complete);
 }
 

@@ -9,10 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <base/civil.h>
 #include <base/json.h>
 #include <base/stamp.h>
-#include <base/zone.h>
 #include <core/calendar.h>
 #include <core/config.h>
 #include <core/error.h>
@@ -25,8 +23,6 @@
 #include <backup/record.h>
 #include <backup/set/set.h>
 #include <backup/stage.h>
-
-#define HOUR_MS 3600000.0
 
 static const char *folder_of(struct bk__job *job) {
     return bk__config_text(bk__job_config(job), BK__OPT_BACKUP_DIR);
@@ -130,32 +126,20 @@ static bool add_broken(struct json_object *result,
     return bk__json_put(result, "broken", list) && ok;
 }
 
-/* The next time of backup.cron; -1: it is not set. */
-static int64_t next_by_cron(struct bk__job *job) {
-    const struct bk__config *config = bk__job_config(job);
-    struct bk__cron cron;
-    struct bk__zone *zone = NULL;
-    int64_t second = 0;
-    bool found =
-        bk__calendar_cron(config, &cron) == 1 && bk__calendar_zone(config, &zone) == 0 &&
-        bk__cron_next(&cron, zone, bk__civil_floor(bk__job_wall(job), 1000), &second);
-    bk__zone_free(zone);
-    return found ? second * 1000 : -1;
-}
-
 /* When the next automatic backup is due: what the schedule noted, else what the expression says,
    else counted from the last one. A last one in the future (the clock was set back) counts as
    now. */
 static int64_t next_due(struct bk__job *job, const struct bk__catalogue *catalogue) {
-    double every = bk__config_number(bk__job_config(job), BK__OPT_BACKUP_EVERY);
+    const struct bk__config *config = bk__job_config(job);
+    bool by_cron = bk__config_text(config, BK__OPT_BACKUP_CRON)[0] != '\0';
     int64_t now = bk__job_wall(job);
     int64_t due = bk__job_next_due(job, "backup.create");
-    due = due < 0 ? next_by_cron(job) : due;
+    due = due < 0 && by_cron ? bk__calendar_due_after(config, now) : due;
     for (size_t i = 0; due < 0 && i < catalogue->count; i++) {
         const struct bk__manifest *item = &catalogue->items[i];
         if (strcmp(item->kind, "auto") == 0) {
             int64_t last = item->created_ms < now ? item->created_ms : now;
-            due = last + (int64_t)(every * HOUR_MS);
+            due = bk__calendar_due_after(config, last);
         }
     }
     return due < 0 ? now : due;
@@ -221,9 +205,7 @@ static bool add_oldest(struct json_object *result,
 static bool add_catalogue(struct bk__job *job, struct json_object *result,
                           const struct bk__catalogue *catalogue) {
     const struct bk__config *config = bk__job_config(job);
-    bool planned = bk__config_bool(config, BK__OPT_BACKUP_ENABLED) &&
-                   (bk__config_text(config, BK__OPT_BACKUP_CRON)[0] != '\0' ||
-                    bk__config_number(config, BK__OPT_BACKUP_EVERY) > 0);
+    bool planned = bk__calendar_due_after(config, bk__job_wall(job)) >= 0;
     struct json_object *newest =
         catalogue->count > 0 ? bk__manifest_show(&catalogue->items[0], true) : NULL;
     return (newest != NULL || catalogue->count == 0) &&
@@ -260,6 +242,8 @@ static bool add_record(struct bk__job *job, struct json_object *record,
     bool failed = json_object_is_type(failure, json_type_object);
     bool rehearsed = json_object_is_type(rehearsal, json_type_object);
     return ok &&
+           bk__json_add_bool(result, "failing",
+                             bk__json_bool(record, "failing", false)) &&
            bk__json_put(result, "last_failure",
                         failed ? json_object_get(failure) : NULL) &&
            bk__json_put(result, "rehearsal",

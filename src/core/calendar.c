@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/civil.h>
 #include <base/zone.h>
 #include <core/config.h>
 #include <core/error.h>
@@ -98,6 +99,39 @@ int bk__calendar_cron(const struct bk__config *config, struct bk__cron *ret) {
         return 0;
     }
     return bk__cron_parse(text, ret, why, sizeof why) ? 1 : refuse_cron(config, why);
+}
+
+#define HOUR_MS INT64_C(3600000)
+
+static int64_t due_by_cron(const struct bk__config *config, const struct bk__cron *cron,
+                           int64_t wall_ms) {
+    struct bk__zone *zone = NULL;
+    int64_t second = 0;
+    bool found = bk__calendar_zone(config, &zone) == 0 &&
+                 bk__cron_next(cron, zone, bk__civil_floor(wall_ms, 1000), &second);
+    bk__zone_free(zone);
+    return found ? second * 1000 : -1;
+}
+
+int64_t bk__calendar_due_after(const struct bk__config *config, int64_t wall_ms) {
+    double every = bk__config_number(config, BK__OPT_BACKUP_EVERY);
+    struct bk__cron cron;
+    if (!bk__config_bool(config, BK__OPT_BACKUP_ENABLED)) {
+        return -1;
+    }
+    if (bk__calendar_cron(config, &cron) == 1) {
+        return due_by_cron(config, &cron, wall_ms);
+    }
+    return every > 0 ? wall_ms + (int64_t)(every * (double)HOUR_MS) : -1;
+}
+
+int64_t bk__calendar_stale_at(const struct bk__config *config, int64_t wall_ms) {
+    double hours = bk__config_number(config, BK__OPT_HEALTH_BACKUP_AGE);
+    const char *source = bk__config_source(config, BK__OPT_HEALTH_BACKUP_AGE);
+    int64_t stale = wall_ms + (int64_t)(hours * (double)HOUR_MS);
+    int64_t due = bk__calendar_due_after(config, wall_ms);
+    bool chosen = strcmp(source, "default") != 0;
+    return hours <= 0 ? -1 : chosen || due + HOUR_MS < stale ? stale : due + HOUR_MS;
 }
 
 int bk__calendar_check(const struct bk__config *config) {

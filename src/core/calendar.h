@@ -6,6 +6,8 @@
 #ifndef BK_CORE_CALENDAR_H
 #define BK_CORE_CALENDAR_H
 
+#include <stdint.h>
+
 #include <base/cron.h>
 
 struct bk__config;
@@ -17,6 +19,13 @@ int bk__calendar_zone(const struct bk__config *config, struct bk__zone **ret);
 /* 1 and *ret is the expression of backup.cron; 0: it is not set; BK_EINVAL names it and what is
    wrong. */
 int bk__calendar_cron(const struct bk__config *config, struct bk__cron *ret);
+
+/* When the first automatic backup after a time is due, by the options; -1: none is. */
+int64_t bk__calendar_due_after(const struct bk__config *config, int64_t wall_ms);
+
+/* From when on a backup is too old that was verified at wall_ms, by health.backup.age. Nobody set that
+   and backups are made less often: then an hour after the next one was due. -1: never. */
+int64_t bk__calendar_stale_at(const struct bk__config *config, int64_t wall_ms);
 
 /* Both are good: 0, or an error. */
 int bk__calendar_check(const struct bk__config *config);

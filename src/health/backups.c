@@ -9,6 +9,7 @@
 
 #include <base/json.h>
 #include <base/stamp.h>
+#include <core/calendar.h>
 #include <core/config.h>
 #include <core/error.h>
 #include <core/job.h>
@@ -16,8 +17,9 @@
 #include <health/board.h>
 #include <health/operations.h>
 
-#define MINUTE_MS 60000
+#define MINUTE_MS INT64_C(60000)
 #define HOUR_MS 3600000
+#define SLACK_MS (5 * MINUTE_MS) /* clocks are set right all the time */
 #define TEXT 256
 
 /* What is known, and where the sentence is built. */
@@ -31,47 +33,47 @@ static struct bk__finding degraded(const char *code, const char *message) {
     return (struct bk__finding){"backup", BK__DEGRADED, code, message, NULL};
 }
 
-static bool is_since(struct json_object *status, const char *name, int64_t failed_ms) {
-    int64_t at_ms = 0;
-    return bk__stamp_parse(bk__json_text(status, name, ""), &at_ms) && at_ms >= failed_ms;
-}
-
-/* Whether the last attempt failed: a success since then has mended it, or a check that found nothing
-   changed since the newest backup. */
 static bool failed_last(struct look *look) {
     struct json_object *failure = bk__json_member(look->status, "last_failure");
-    int64_t failed_ms = 0;
-    if (failure == NULL ||
-        !bk__stamp_parse(bk__json_text(failure, "at", ""), &failed_ms)) {
-        return false;
-    }
-    if (is_since(look->status, "last_success_at", failed_ms) ||
-        is_since(look->status, "last_verified_at", failed_ms)) {
-        return false;
-    }
     snprintf(look->text, TEXT, "The last backup failed: %s",
              bk__json_text(failure, "message", ""));
-    return true;
+    return bk__json_bool(look->status, "failing", false);
 }
 
-/* A bot that has never had a backup may be a new one: it has as long as an old one. */
+/* How long the bot has gone without: since it was opened, or since a backup was due that nobody made
+   (what the schedule noted outlives the process). */
+static int64_t waited(struct look *look) {
+    int64_t opened = bk__keeper_opened_mono(bk__job_keeper(look->job));
+    int64_t age = opened == 0 ? 0 : bk__job_mono(look->job) - opened;
+    int64_t due = bk__job_next_due(look->job, "backup.create");
+    int64_t late = due < 0 ? 0 : bk__job_wall(look->job) - due;
+    return late > age ? late : age;
+}
+
+/* A bot that has never had a backup may be a new one: it has as long as an old one. So has one whose
+   last backup lies ahead, because the clock was wrong then: its age is not known. */
 static bool too_old(struct look *look) {
-    double hours =
-        bk__config_number(bk__job_config(look->job), BK__OPT_HEALTH_BACKUP_AGE);
+    const struct bk__config *config = bk__job_config(look->job);
+    const char *last = bk__json_text(look->status, "last_verified_at", "");
+    int64_t now = bk__job_wall(look->job);
     int64_t at_ms = 0;
-    int64_t age = 0;
-    bool known =
-        bk__stamp_parse(bk__json_text(look->status, "last_verified_at", ""), &at_ms);
+    bool known = bk__stamp_parse(last, &at_ms);
+    if (known && at_ms <= now + SLACK_MS) {
+        int64_t stale = bk__calendar_stale_at(config, at_ms);
+        snprintf(look->text, TEXT, "No verified backup for %lld h (since %s)",
+                 (long long)((now - at_ms) / HOUR_MS), last);
+        return stale >= 0 && now > stale;
+    }
     if (known) {
-        age = bk__job_wall(look->job) - at_ms;
-        snprintf(look->text, TEXT, "No verified backup for %lld h (more than %g h)",
-                 (long long)(age / HOUR_MS), hours);
+        snprintf(look->text, TEXT,
+                 "The newest verified backup is from %s, which lies ahead: the clock was "
+                 "wrong then, or is now",
+                 last);
     } else {
-        int64_t opened = bk__keeper_opened_mono(bk__job_keeper(look->job));
-        age = opened == 0 ? 0 : bk__job_mono(look->job) - opened;
         snprintf(look->text, TEXT, "There is no verified backup at all");
     }
-    return hours > 0 && (double)age > hours * HOUR_MS;
+    int64_t stale = bk__calendar_stale_at(config, now - waited(look));
+    return stale >= 0 && now > stale;
 }
 
 static bool rehearsal_failed(struct look *look) {

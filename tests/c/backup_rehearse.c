@@ -140,6 +140,55 @@ static void test_backup_rehearse__health_sees_an_old_one(void **state) {
     assert_backup_check("healthy", NULL);
 }
 
+static void set_created(const char *name, const char *year) {
+    char command[2048];
+    snprintf(command, sizeof command,
+             "rm -f '%s'; sed -i 's/\"created_at\":\"[0-9]*-/\"created_at\":\"%s-/' '%s'",
+             sandbox_path("bot.db.botkeep/backup.json"), year,
+             sandbox_path("backups/%s.json", name));
+    free(box_shell(command));
+}
+
+/* A clock that was wrong when the backup was made must not keep health quiet for years. */
+static void test_backup_rehearse__health_does_not_believe_a_time_ahead(void **state) {
+    (void)state;
+    box_database_with(ROWS_SMALL);
+    open_planned();
+    const char *name = box_create(NULL);
+    box_close();
+    set_created(name, "2099");
+    open_planned();
+    assert_backup_check("healthy", NULL); /* it has as long as a new bot */
+    box_close();
+    shell("echo '{\"backup.create\":{\"due_at\":\"2019-01-01T00:00:00.000Z\"}}' > '%s'",
+          sandbox_path("bot.db.botkeep/schedule.json"));
+    box_new(); /* a tool: it does not run what is due */
+    box_set("run.track", "false");
+    box_set("backup.every", "24");
+    box_open();
+    assert_backup_check("degraded", "backup_old");
+}
+
+/* The schedule's next run mends a failure also where nothing has to be saved. */
+static void
+test_backup_rehearse__health_is_content_when_nothing_had_changed(void **state) {
+    (void)state;
+    box_database_with(ROWS_SMALL);
+    open_planned();
+    box_create(NULL);
+    assert_int_equal(rename(box_database(), sandbox_path("gone.db")), 0);
+    box_run("backup.create", "{\"kind\":\"auto\"}");
+    box_assert_number("ok", 0);
+    assert_int_equal(rename(sandbox_path("gone.db"), box_database()), 0);
+    assert_backup_check("degraded", "backup_failed");
+    box_call("backup.create", "{\"kind\":\"auto\"}");
+    box_assert_number("result.unchanged", 1);
+    assert_backup_check("healthy", NULL);
+    box_call("backup.status", NULL);
+    box_assert_number("result.failing", 0);
+    box_assert_text("result.last_failure.code", "BK_ENOTFOUND");
+}
+
 static void test_backup_rehearse__health_sees_a_slow_one(void **state) {
     (void)state;
     box_database_with(ROWS_SMALL);
@@ -207,6 +256,8 @@ int main(void) {
         TEST(without_a_backup_there_is_nothing_to_rehearse),
         TEST(health_sees_a_failure_until_a_success),
         TEST(health_sees_an_old_one),
+        TEST(health_does_not_believe_a_time_ahead),
+        TEST(health_is_content_when_nothing_had_changed),
         TEST(health_sees_a_slow_one),
         TEST(backups_nobody_planned_are_no_failure),
         TEST(each_backup_tells_its_metrics),

@@ -106,6 +106,47 @@ static void test_core_calendar__expressions(void **state) {
     assert_refused("backup.cron", "every day", "2 fields");
 }
 
+#define DAY INT64_C(86400000)
+#define MONDAY INT64_C(1764547200000) /* 2025-12-01, 0:00 UTC */
+
+static void test_core_calendar__what_is_due_after(void **state) {
+    (void)state;
+    set("backup.every", "1.5");
+    assert_int_equal(bk__calendar_due_after(config, MONDAY), MONDAY + DAY / 16);
+    set("backup.cron", "0 3 * * mon");
+    assert_int_equal(bk__calendar_due_after(config, MONDAY), MONDAY + DAY / 8);
+    assert_int_equal(bk__calendar_due_after(config, MONDAY + DAY),
+                     MONDAY + 7 * DAY + DAY / 8);
+    set("backup.enabled", "false");
+    assert_int_equal(bk__calendar_due_after(config, MONDAY), -1);
+    set("backup.enabled", "true");
+    set("backup.cron", "");
+    set("backup.every", "0");
+    assert_int_equal(bk__calendar_due_after(config, MONDAY), -1);
+}
+
+/* Who saves his data once a week has no old backup on Tuesday, unless he said so. */
+static void test_core_calendar__what_is_too_old(void **state) {
+    int64_t hour = DAY / 24;
+    (void)state;
+    set("backup.every", "24");
+    assert_int_equal(bk__calendar_stale_at(config, MONDAY), MONDAY + 25 * hour);
+    set("backup.every", "1");
+    assert_int_equal(bk__calendar_stale_at(config, MONDAY), MONDAY + 25 * hour);
+    set("backup.every", "0");
+    assert_int_equal(bk__calendar_stale_at(config, MONDAY), MONDAY + 25 * hour);
+    set("backup.every", "168");
+    assert_int_equal(bk__calendar_stale_at(config, MONDAY), MONDAY + 169 * hour);
+    set("backup.cron", "0 3 * * mon-fri");
+    assert_int_equal(bk__calendar_stale_at(config, MONDAY), MONDAY + 25 * hour);
+    assert_int_equal(bk__calendar_stale_at(config, MONDAY + 4 * DAY + 3 * hour),
+                     MONDAY + 7 * DAY + 4 * hour);
+    set("health.backup.age", "2");
+    assert_int_equal(bk__calendar_stale_at(config, MONDAY), MONDAY + 2 * hour);
+    set("health.backup.age", "0");
+    assert_int_equal(bk__calendar_stale_at(config, MONDAY), -1);
+}
+
 static void test_core_calendar__the_source_is_named(void **state) {
     (void)state;
     assert_int_equal(setenv("BACKUP_CRON", "daily", 1), 0);
@@ -124,6 +165,8 @@ int main(void) {
         TEST(zones_by_their_names),
         TEST(what_names_no_zone_is_refused),
         TEST(expressions),
+        TEST(what_is_due_after),
+        TEST(what_is_too_old),
         TEST(the_source_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /*
  * doctor.run: looks at everything that will hurt later and says what to do. Not a health
  * check (that is now, this is tomorrow); it changes nothing. The looking stands in
- * look.c and sqlite.c.
+ * the other files, one for each subject.
  */
 #include <doctor/operations.h>
 

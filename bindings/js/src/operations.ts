@@ -598,7 +598,9 @@ export interface BackupStatusResult {
     last_success_at: string | null;
     /** Until when the data is known to be in a backup that was read back whole. */
     last_verified_at: string | null;
-    /** When and why one last failed: at, code, message. */
+    /** Whether the last attempt failed. */
+    failing: boolean;
+    /** When and why one last failed, be it long ago: at, code, message. */
     last_failure: Record<string, unknown> | null;
     /** When it was last seen that nothing had changed since the newest backup. */
     last_checked_at: string | null;

@@ -305,6 +305,7 @@ class BackupStatusResult(TypedDict):
     oldest: Optional[Dict[str, Any]]
     last_success_at: Optional[str]
     last_verified_at: Optional[str]
+    failing: bool
     last_failure: Optional[Dict[str, Any]]
     last_checked_at: Optional[str]
     unchanged_since: Optional[str]

@@ -18,36 +18,13 @@
 #include <core/job.h>
 #include <os/file.h>
 #include <backup/catalogue/catalogue.h>
-#include <backup/delta/consolidate.h>
+#include <backup/consolidate.h>
 #include <backup/catalogue/folder.h>
 #include <backup/operations.h>
 #include <backup/record.h>
+#include <backup/remove.h>
 #include <backup/retention.h>
 #include <backup/set/set.h>
-
-static int remove_archive(const char *dir, const char *name) {
-    char file[BK__NAME_SIZE + 8];
-    snprintf(file, sizeof file, "%s.json", name);
-    char *archive = bk__file_join(dir, name);
-    char *manifest = bk__file_join(dir, file);
-    int rc = archive == NULL || manifest == NULL ? bk__fail_memory() : 0;
-    if (rc == 0) {
-        int err = bk__file_remove(archive);
-        err = err == 0 ? bk__file_remove(manifest) : err;
-        if (err != 0) {
-            rc = bk__fail_errno(err, "cannot delete the backup", archive, NULL);
-        }
-    }
-    free(archive);
-    free(manifest);
-    return rc;
-}
-
-int bk__prune_remove(const char *dir, const char *name) {
-    struct bk__form form;
-    bool folder = bk__name_parse(name, NULL, &form) && bk__form_is_folder(&form);
-    return folder ? bk__set_remove(dir, name) : remove_archive(dir, name);
-}
 
 static int64_t size_of(const struct bk__catalogue *catalogue, const char *name) {
     for (size_t i = 0; i < catalogue->count; i++) {
@@ -83,7 +60,7 @@ static int note_kept(const struct bk__catalogue *catalogue,
 
 static int remove_one(const char *dir, const struct bk__catalogue *catalogue,
                       const struct bk__retain *item, struct bk__prune *prune) {
-    int rc = prune->dry_run ? 0 : bk__prune_remove(dir, item->name);
+    int rc = prune->dry_run ? 0 : bk__remove_backup(dir, item->name);
     if (rc == 0) {
         int64_t bytes = size_of(catalogue, item->name);
         prune->freed_bytes += bytes;
@@ -141,7 +118,7 @@ static int remove_leftovers(const char *dir, const struct bk__catalogue *catalog
                             const struct bk__prune *prune) {
     int rc = 0;
     for (size_t i = 0; rc == 0 && !prune->dry_run && i < catalogue->leftover_count; i++) {
-        rc = bk__prune_remove(dir, catalogue->leftovers[i]);
+        rc = bk__remove_backup(dir, catalogue->leftovers[i]);
     }
     return rc;
 }

@@ -35,8 +35,4 @@ int bk__prune_folder(const char *dir, struct bk__prune *prune);
 struct json_object *bk__prune_after(struct bk__job *job, const struct bk__folder *folder,
                                     const char *spare);
 
-/* Removes one backup: archive first, so that a crash leaves no archive that looks whole; a set's
-   folder loses its name first. */
-int bk__prune_remove(const char *dir, const char *name);
-
 #endif

@@ -200,7 +200,7 @@ static int read_all(struct check *check, struct bk__manifest *manifest,
     if (manifest->part_count > 0) {
         return bk__set_check(check->job, check->dir, manifest, damage);
     }
-    return bk__chain_is_delta(manifest)
+    return bk__form_is_delta(&manifest->form)
                ? bk__chain_check(check->job, check->dir, manifest, damage)
                : bk__set_read(check->job, check->dir, manifest, &sink);
 }

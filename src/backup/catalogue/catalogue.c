@@ -16,7 +16,7 @@
 #include <base/text.h>
 #include <core/error.h>
 #include <os/file.h>
-#include <backup/delta/chain.h>
+#include <backup/catalogue/lineage.h>
 
 #define SUFFIX ".json"
 #define INSIDE "/manifest.json" /* of a set that is a folder */
@@ -285,7 +285,7 @@ int bk__catalogue_load(const char *dir, struct bk__catalogue *ret) {
     if (catalogue.count > 0) {
         qsort(catalogue.items, catalogue.count, sizeof *catalogue.items, by_age);
     }
-    rc = bk__chain_link(&catalogue);
+    rc = bk__lineage_link(&catalogue);
     if (rc != 0) {
         bk__catalogue_free(&catalogue);
         return rc;

@@ -146,6 +146,10 @@ bool bk__form_is_set(const struct bk__form *form) {
     return bk__form_is_folder(form) || strcmp(form->content, "tar") == 0;
 }
 
+bool bk__form_is_delta(const struct bk__form *form) {
+    return strcmp(form->content, "delta") == 0;
+}
+
 /* The time to the millisecond, without the signs that some file systems refuse. */
 static void set_stamp(int64_t unix_ms, char out[BK__STAMP_SIZE]) {
     bk__stamp_iso(unix_ms, out);

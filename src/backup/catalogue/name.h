@@ -42,7 +42,8 @@ void bk__name_join(char out[BK__NAME_SIZE], const char *stem,
 /* The name of a set: form->content is "set" or "tar". */
 void bk__name_set(char out[BK__NAME_SIZE], int64_t unix_ms, const struct bk__form *form);
 bool bk__form_is_folder(const struct bk__form *form);
-bool bk__form_is_set(const struct bk__form *form); /* in either layout */
+bool bk__form_is_set(const struct bk__form *form);   /* in either layout */
+bool bk__form_is_delta(const struct bk__form *form); /* only what changed */
 
 /* The beginning of the name of a store's part: "database_STAMP", with the set's own stamp. */
 void bk__name_part(char out[BK__NAME_SIZE], const char *set, const char *store);

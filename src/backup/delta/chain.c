@@ -1,7 +1,7 @@
 /*
  * Chains of backups: a full one, and changes upon changes to it, put together into one image.
  * Not the bytes of an archive: archive.c and delta.c. Nothing here writes into backup.dir.
- * Called by catalogue.c, extract.c and verify.c.
+ * Called by extract.c and verify.c. Which backup needs which: lineage.c.
  */
 #include <backup/delta/chain.h>
 
@@ -16,110 +16,13 @@
 #include <core/job.h>
 #include <os/file.h>
 #include <backup/catalogue/catalogue.h>
-#include <backup/delta/delta.h>
 #include <backup/catalogue/folder.h>
+#include <backup/catalogue/lineage.h>
 #include <backup/catalogue/scratch.h>
+#include <backup/delta/delta.h>
 #include <backup/set/set_read.h>
 
 #define SLACK (INT64_C(1) << 20)
-
-bool bk__chain_is_delta(const struct bk__manifest *manifest) {
-    return strcmp(manifest->form.content, "delta") == 0;
-}
-
-static bool has_stem(const struct bk__manifest *manifest, const char *stem) {
-    size_t size = strlen(stem);
-    return strncmp(manifest->name, stem, size) == 0 && manifest->name[size] == '.';
-}
-
-struct bk__manifest *bk__chain_find(const struct bk__catalogue *catalogue,
-                                    const char *stem, const char *sha256) {
-    for (size_t i = 0; i < catalogue->count; i++) {
-        struct bk__manifest *item = &catalogue->items[i];
-        if (has_stem(item, stem) && strcmp(item->sha256, sha256) == 0) {
-            return item;
-        }
-    }
-    return NULL;
-}
-
-/* ---- which need which ----------------------------------------------------------------- */
-
-/* Rewritten as a full archive; the run that did it was killed before it removed the old one. */
-static bool is_replaced(const struct bk__catalogue *catalogue,
-                        const struct bk__manifest *delta) {
-    char stem[BK__NAME_SIZE];
-    bk__name_stem(delta->name, stem);
-    for (size_t i = 0; i < catalogue->count; i++) {
-        const struct bk__manifest *item = &catalogue->items[i];
-        if (!bk__chain_is_delta(item) && has_stem(item, stem) &&
-            item->sequence == delta->sequence &&
-            strcmp(item->sha256, delta->sha256) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void take_out(struct bk__catalogue *catalogue, size_t at) {
-    bk__manifest_clear(&catalogue->items[at]);
-    catalogue->count--;
-    memmove(&catalogue->items[at], &catalogue->items[at + 1],
-            (catalogue->count - at) * sizeof *catalogue->items);
-}
-
-static int take_replaced(struct bk__catalogue *catalogue) {
-    int rc = 0;
-    for (size_t i = catalogue->count; rc == 0 && i-- > 0;) {
-        struct bk__manifest *item = &catalogue->items[i];
-        if (bk__chain_is_delta(item) && is_replaced(catalogue, item)) {
-            rc = bk__catalogue_leftover(catalogue, item->name);
-            take_out(catalogue, i);
-        }
-    }
-    return rc;
-}
-
-/* What it is made of is known to be damaged, and so is it. */
-static int inherit_damage(struct bk__manifest *item, const struct bk__manifest *parent) {
-    char why[BK__NAME_SIZE + 64];
-    if (parent->verified || !item->verified) {
-        return 0;
-    }
-    snprintf(why, sizeof why, "It is made of changes to %s, which is damaged.",
-             parent->name);
-    free(item->error);
-    item->error = strdup(why);
-    item->verified = false;
-    return item->error == NULL ? bk__fail_memory() : 0;
-}
-
-/* The parent must be older, so that nothing can need itself. */
-static int link_one(struct bk__catalogue *catalogue, size_t at) {
-    char why[160];
-    struct bk__manifest *item = &catalogue->items[at];
-    const struct bk__manifest *parent =
-        bk__chain_find(catalogue, item->parent, item->parent_sha256);
-    if (parent != NULL && parent->sequence < item->sequence) {
-        item->chain = parent->chain + 1;
-        return inherit_damage(item, parent);
-    }
-    snprintf(why, sizeof why, "it is made of changes to %s, which is gone or broken",
-             item->parent);
-    int rc = bk__catalogue_broken(catalogue, item->name, why);
-    take_out(catalogue, at);
-    return rc;
-}
-
-int bk__chain_link(struct bk__catalogue *catalogue) {
-    int rc = take_replaced(catalogue);
-    for (size_t i = catalogue->count; rc == 0 && i-- > 0;) { /* the oldest first */
-        if (bk__chain_is_delta(&catalogue->items[i])) {
-            rc = link_one(catalogue, i);
-        }
-    }
-    return rc;
-}
 
 /* ---- putting one together ------------------------------------------------------------- */
 
@@ -258,8 +161,8 @@ static int fill_links(struct bk__job *job, const char *dir,
     const struct bk__manifest *asked = links[0];
     int rc = 0;
     for (size_t i = count; rc == 0 && i-- > 0;) {
-        rc = bk__chain_is_delta(links[i]) ? apply_one(job, dir, links[i], *sink)
-                                          : read_archive(job, dir, links[i], *sink);
+        rc = bk__form_is_delta(&links[i]->form) ? apply_one(job, dir, links[i], *sink)
+                                                : read_archive(job, dir, links[i], *sink);
         rc = rc < 0 ? blame(links[i], asked, rc) : rc;
     }
     return rc;
@@ -271,20 +174,20 @@ static int list_links(const struct bk__catalogue *catalogue,
                       size_t *ret_count) {
     struct bk__manifest **links = calloc(catalogue->count + 1, sizeof(void *));
     struct bk__manifest *link =
-        bk__chain_find(catalogue, manifest->parent, manifest->parent_sha256);
+        bk__lineage_find(catalogue, manifest->parent, manifest->parent_sha256);
     size_t count = 1;
     if (links == NULL) {
         return bk__fail_memory();
     }
     while (link != NULL && count <= catalogue->count) {
         links[count++] = link;
-        link = bk__chain_is_delta(link)
-                   ? bk__chain_find(catalogue, link->parent, link->parent_sha256)
+        link = bk__form_is_delta(&link->form)
+                   ? bk__lineage_find(catalogue, link->parent, link->parent_sha256)
                    : NULL;
     }
     *ret = links;
     *ret_count = count;
-    return count > 1 && !bk__chain_is_delta(links[count - 1])
+    return count > 1 && !bk__form_is_delta(&links[count - 1]->form)
                ? 0
                : damaged(manifest, "what it is made of is not all there");
 }
@@ -313,8 +216,8 @@ static int fill_delta(struct bk__job *job, const char *dir, struct bk__manifest 
 int bk__chain_fill(struct bk__job *job, const char *dir,
                    const struct bk__manifest *manifest, struct bk__archive_sink sink) {
     struct bk__manifest own = *manifest; /* borrowed members, never cleared */
-    return bk__chain_is_delta(manifest) ? fill_delta(job, dir, &own, &sink)
-                                        : bk__set_read(job, dir, manifest, &sink);
+    return bk__form_is_delta(&manifest->form) ? fill_delta(job, dir, &own, &sink)
+                                              : bk__set_read(job, dir, manifest, &sink);
 }
 
 /* ---- checking ------------------------------------------------------------------------- */
@@ -356,5 +259,6 @@ int bk__chain_check(struct bk__job *job, const char *dir,
     const struct bk__archive_sink sink = {
         .phase = "verify", .out_fd = -1, .may_be_shut = true, .damage = ret_damage};
     int rc = read_archive(job, dir, manifest, sink);
-    return rc == 0 && bk__chain_is_delta(manifest) ? check_delta(job, dir, manifest) : rc;
+    return rc == 0 && bk__form_is_delta(&manifest->form) ? check_delta(job, dir, manifest)
+                                                         : rc;
 }

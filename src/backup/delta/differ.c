@@ -15,7 +15,7 @@
 #include <store/growth.h>
 #include <backup/catalogue/catalogue.h>
 #include <backup/catalogue/folder.h>
-#include <backup/delta/chain.h>
+#include <backup/catalogue/lineage.h>
 #include <backup/delta/pages.h>
 
 static int64_t most_in_a_row(struct bk__job *job) {
@@ -57,7 +57,8 @@ static bool find_parent(struct bk__differ *d) {
     if (of == NULL || bk__catalogue_load(d->folder->path, &catalogue) != 0) {
         return false;
     }
-    const struct bk__manifest *parent = bk__chain_find(&catalogue, of->stem, of->sha256);
+    const struct bk__manifest *parent =
+        bk__lineage_find(&catalogue, of->stem, of->sha256);
     bool good =
         parent != NULL && parent->verified && parent->chain < most_in_a_row(d->job) &&
         strcmp(parent->store, d->store) == 0 && parent->page_size == delta->page_size &&

@@ -3,7 +3,7 @@
  * both, or the new one; of both the catalogue shows the full one, and the next pruning removes the
  * other. Not deciding what goes: retention.c. Called by prune.c, under the folder's lock.
  */
-#include <backup/delta/consolidate.h>
+#include <backup/consolidate.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +15,11 @@
 #include <os/file.h>
 #include <store/store.h>
 #include <backup/catalogue/catalogue.h>
-#include <backup/delta/chain.h>
 #include <backup/extract.h>
 #include <backup/catalogue/folder.h>
 #include <backup/make.h>
 #include <backup/making.h>
-#include <backup/prune.h>
+#include <backup/remove.h>
 
 #define SLACK (INT64_C(1) << 20)
 
@@ -108,7 +107,7 @@ static int rewrite(struct bk__making *m, const struct bk__manifest *delta) {
         rc = bk__make_announce(m);
     }
     if (rc == 0) {
-        rc = bk__prune_remove(m->folder->path, delta->name);
+        rc = bk__remove_backup(m->folder->path, delta->name);
     }
     return rc;
 }

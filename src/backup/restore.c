@@ -21,6 +21,7 @@
 #include <backup/catalogue/folder.h>
 #include <backup/operations.h>
 #include <backup/set/set.h>
+#include <backup/set/set_read.h>
 #include <backup/stage.h>
 
 /* One run of the operation. */
@@ -110,6 +111,15 @@ static int choose_sources(struct run *run) {
     }
     int rc = bk__restore_site(run->job, run->manifest, store, &site);
     return rc == BK_EUNSUPPORTED ? no_such_part(run, store) : rc;
+}
+
+/* All of a set is restored only when all of it is whole; one store of it, when that one is. */
+static int choose(struct run *run) {
+    bool all = bk__job_text(run->job, "store") == NULL;
+    int rc = choose_sources(run);
+    return rc == 0 && all && run->manifest->part_count > 0
+               ? bk__set_check_bytes(run->job, run->dir, run->manifest)
+               : rc;
 }
 
 /* Where each of them goes; a backup of one kind of store is nothing to another. */
@@ -316,7 +326,7 @@ static int in_folder(struct run *run, struct bk__catalogue *catalogue, const cha
     }
     rc = run->alien.name != NULL ? 0 : pick_again(run, catalogue, name);
     if (rc == 0) {
-        rc = choose_sources(run);
+        rc = choose(run);
     }
     if (rc == 0) {
         rc = find_sites(run);
@@ -387,7 +397,7 @@ int bk__backup_restore(struct bk__job *job) {
         rc = pick(&run, &catalogue, name);
     }
     if (rc == 0 && to != NULL) {
-        rc = choose_sources(&run);
+        rc = choose(&run);
     }
     if (rc == 0) {
         rc = to != NULL ? into_path(&run, to) : under_lock(&run, &catalogue, name);

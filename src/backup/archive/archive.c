@@ -194,12 +194,9 @@ static int find_seal(struct bk__pass *pass, const unsigned char *header) {
 /* Frames around the inner row's blocks, or frames alone where they cannot be opened. */
 static int find_frames(struct bk__pass *pass) {
     unsigned char header[BK__SEAL_HEADER];
-    int64_t got = bk__file_pread(pass->in_fd, header, sizeof header, 0);
-    if (got < 0) {
-        return bk__fail_errno((int)got, "cannot read", pass->in_path, NULL);
-    }
+    int64_t got = bk__pass_peek(pass, header, sizeof header);
     if (got < BK__SEAL_HEADER) {
-        return read_blame(pass, got, BK__CODEC_SHORT);
+        return got < 0 ? (int)got : read_blame(pass, got, BK__CODEC_SHORT);
     }
     int rc = find_seal(pass, header);
     if (rc < 0 || (rc == 1 && !pass->sink->may_be_shut)) {
@@ -236,9 +233,9 @@ static int read_any(struct bk__pass *pass, const struct bk__form *form) {
     if (codec->foreign == NULL) {
         return read_blocks(pass);
     }
-    int64_t got = bk__file_pread(pass->in_fd, head, codec->head, 0);
+    int64_t got = bk__pass_peek(pass, head, codec->head);
     if (got < 0) {
-        return bk__fail_errno((int)got, "cannot read", pass->in_path, NULL);
+        return (int)got;
     }
     bool ours =
         pass->sink->ours || ((size_t)got == codec->head && codec->size(head) != 0);

@@ -28,10 +28,19 @@ struct bk__archive_facts {
     bool shut; /* it is encrypted and there was no key: what is inside was not read */
 };
 
+/* An image that is not one file: read() fills room but at the end, or fails with its text set. */
+struct bk__archive_source {
+    int64_t (*read)(void *context, unsigned char *bytes, size_t room);
+    void *context;
+    int64_t bytes; /* about so many, for progress */
+};
+
 /* Packs an image into a new file, fsyncs it, and says what was written. Each block was unpacked
    again and compared. Never plain where the options ask for encryption. */
 struct bk__packing {
     const char *image;
+    const struct bk__archive_source *source; /* NULL: the image is that file */
+    bool sealed;               /* all that is in the image was encrypted before */
     struct bk__growth *growth; /* the image is still being made; NULL: it is whole */
     const char *archive;       /* there must be no such file */
     const struct bk__coding *coding;
@@ -51,6 +60,7 @@ struct bk__archive_sink {
     const char *out_path;   /* for error texts; NULL when out_fd is negative */
     int out_fd;             /* the image is written here as well; -1: only read */
     int64_t database_bytes; /* the most that is accepted: a bomb stops here */
+    int64_t from, size; /* where in the file the archive is; size 0: it is all of it */
     bool
         ours; /* it was packed here, so that a damaged head is not another program's stream */
 

@@ -137,8 +137,9 @@ int bk__archive_pack(struct bk__job *job, const struct bk__packing *what,
                             .in_fd = -1,
                             .out_path = archive,
                             .coding = *what->coding,
-                            .growth = what->growth};
-    if (bk__encryption_wanted(bk__job_config(job)) &&
+                            .growth = what->growth,
+                            .source = what->source};
+    if (bk__encryption_wanted(bk__job_config(job)) && !what->sealed &&
         what->coding->codec != &bk__codec_sealed) {
         return bk__fail(BK_EINTERNAL, "A backup that was to be encrypted would have been "
                                       "written plain. None was made; the database is "

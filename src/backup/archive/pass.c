@@ -11,23 +11,38 @@
 #include <core/error.h>
 #include <core/job.h>
 #include <os/file.h>
+#include <backup/archive/archive.h>
+
+static int open_input(struct bk__pass *pass) {
+    const struct bk__archive_sink *sink = pass->sink;
+    if (pass->source != NULL) {
+        pass->total = pass->source->bytes;
+        return 0;
+    }
+    pass->in_fd = bk__file_open_read(pass->in_path);
+    if (pass->in_fd < 0) {
+        return bk__fail_errno(pass->in_fd, "cannot open", pass->in_path, NULL);
+    }
+    if (sink != NULL && sink->size > 0) {
+        pass->from = sink->from;
+        pass->total = sink->size;
+        return 0;
+    }
+    pass->total = bk__file_size(pass->in_fd);
+    return pass->total >= 0 ? 0
+                            : bk__fail_errno((int)pass->total, "cannot read the size of",
+                                             pass->in_path, NULL);
+}
 
 int bk__pass_open(struct bk__pass *pass, const char *in_path) {
     pass->in_path = in_path;
-    pass->in_fd = bk__file_open_read(in_path);
-    if (pass->in_fd < 0) {
-        return bk__fail_errno(pass->in_fd, "cannot open", in_path, NULL);
-    }
-    pass->total = bk__file_size(pass->in_fd);
-    if (pass->total < 0) {
-        return bk__fail_errno((int)pass->total, "cannot read the size of", in_path, NULL);
-    }
+    int rc = open_input(pass);
     pass->in_hash = bk__hash_new();
     pass->out_hash = bk__hash_new();
-    if (pass->in_hash == NULL || pass->out_hash == NULL) {
-        return bk__fail_memory();
+    if (rc == 0 && (pass->in_hash == NULL || pass->out_hash == NULL)) {
+        rc = bk__fail_memory();
     }
-    return 0;
+    return rc;
 }
 
 void bk__pass_close(struct bk__pass *pass) {
@@ -39,13 +54,28 @@ void bk__pass_close(struct bk__pass *pass) {
     bk__seal_wipe(&pass->sealing.seal);
 }
 
-int64_t bk__pass_read(struct bk__pass *pass, unsigned char *bytes, size_t room) {
-    int64_t got = bk__file_read(pass->in_fd, bytes, room);
-    if (got < 0) {
-        return bk__fail_errno((int)got, "cannot read", pass->in_path, NULL);
+/* From a file that is still growing, or whose archive is only a part of it. */
+static int64_t read_at(struct bk__pass *pass, unsigned char *bytes, size_t room,
+                       int64_t at) {
+    if (pass->sink != NULL && pass->sink->size > 0 && (int64_t)room > pass->total - at) {
+        room = (size_t)(pass->total - at);
     }
-    bk__hash_add(pass->in_hash, bytes, (size_t)got);
-    pass->in_bytes += got;
+    int64_t got = bk__file_pread(pass->in_fd, bytes, room, pass->from + at);
+    return got >= 0 ? got : bk__fail_errno((int)got, "cannot read", pass->in_path, NULL);
+}
+
+int64_t bk__pass_peek(struct bk__pass *pass, unsigned char *bytes, size_t room) {
+    return read_at(pass, bytes, room, 0);
+}
+
+int64_t bk__pass_read(struct bk__pass *pass, unsigned char *bytes, size_t room) {
+    const struct bk__archive_source *source = pass->source;
+    int64_t got = source != NULL ? source->read(source->context, bytes, room)
+                                 : read_at(pass, bytes, room, pass->in_bytes);
+    if (got > 0) {
+        bk__hash_add(pass->in_hash, bytes, (size_t)got);
+        pass->in_bytes += got;
+    }
     return got;
 }
 

@@ -14,6 +14,7 @@
 #include <backup/seal/sealed.h>
 
 struct bk__archive_sink;
+struct bk__archive_source;
 struct bk__growth;
 struct bk__job;
 
@@ -25,7 +26,9 @@ struct bk__pass {
     int in_fd, out_fd;
     struct bk__hash *in_hash, *out_hash;
     int64_t in_bytes, out_bytes;
-    int64_t total; /* of the file that is read */
+    int64_t total;                           /* of what is read */
+    int64_t from;                            /* where in the file that begins */
+    const struct bk__archive_source *source; /* packing: in the place of a file */
     struct bk__coding coding;
     struct bk__places places; /* of the archive, whichever side it is */
     bool ended;               /* the coding's last block was read */
@@ -37,9 +40,13 @@ struct bk__pass {
     struct bk__sealing sealing; /* of an encrypted archive that is read */
 };
 
-/* Opens what is read; begins the hashes. Whatever comes of it, close. */
+/* Opens what is read, all of a file or what pass->sink says; begins the hashes. Whatever comes of it,
+   close. */
 int bk__pass_open(struct bk__pass *pass, const char *in_path);
 void bk__pass_close(struct bk__pass *pass);
+
+/* Up to room bytes of the input's beginning. */
+int64_t bk__pass_peek(struct bk__pass *pass, unsigned char *bytes, size_t room);
 
 /* Up to room bytes of the input, hashed. */
 int64_t bk__pass_read(struct bk__pass *pass, unsigned char *bytes, size_t room);

@@ -149,6 +149,16 @@ static bool read_about(struct json_object *object, struct bk__manifest *set) {
     return ok;
 }
 
+/* What a packed tar holds is not packed before: reading relies on it. */
+static bool is_packed_twice(const struct bk__manifest *set) {
+    bool twice = false;
+    for (size_t i = 0; i < set->part_count; i++) {
+        const struct bk__form *form = &set->parts[i].form;
+        twice = twice || form->compression != BK__PLAIN || form->encrypted;
+    }
+    return twice && set->form.compression != BK__PLAIN;
+}
+
 /* No store twice, and one at least that did not fail. */
 static bool is_sensible(const struct bk__manifest *set) {
     size_t named = 0;
@@ -183,6 +193,10 @@ bool bk__manifest_read_set(struct json_object *object, struct bk__manifest *set,
                        why_room)) {
             return false;
         }
+    }
+    if (is_packed_twice(set)) {
+        snprintf(why, why_room, "\"stores\" has a part that is packed twice");
+        return false;
     }
     snprintf(why, why_room, "\"stores\" names a store twice, or none that was saved");
     return is_sensible(set);

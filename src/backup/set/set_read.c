@@ -5,21 +5,23 @@
  */
 #include <backup/set/set_read.h>
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <base/buf.h>
-#include <base/text.h>
 #include <core/error.h>
 #include <core/job.h>
 #include <os/file.h>
 #include <backup/archive/archive.h>
 #include <backup/catalogue/catalogue.h>
+#include <backup/set/set_stream.h>
 #include <backup/set/set_tar.h>
 
-static int read_file(struct bk__job *job, const char *dir,
-                     const struct bk__manifest *manifest, struct bk__archive_sink sink) {
+/* A file of its own, or a part that lies in a tar as it is, from some byte on. */
+static int read_there(struct bk__job *job, const char *dir,
+                      const struct bk__manifest *manifest, struct bk__archive_sink sink) {
     char what[2 * BK__NAME_SIZE + 16];
     char *path = bk__catalogue_archive(dir, manifest);
     if (path == NULL) {
@@ -36,39 +38,35 @@ static int read_file(struct bk__job *job, const char *dir,
 
 /* ---- parts in a tar ------------------------------------------------------------------- */
 
-static int take_out(struct bk__job *job, const char *tar, const struct bk__manifest *part,
+/* A tar that is not packed: each part lies in it as in a folder. */
+static bool is_open(const struct bk__manifest *set) {
+    return set->form.compression == BK__PLAIN;
+}
+
+static int read_within(struct bk__job *job, const char *dir,
+                       const struct bk__manifest *part, const struct bk__manifest *set,
+                       struct bk__archive_sink sink) {
+    sink.from = bk__set_stream_at(set, part->part);
+    sink.size = part->bytes;
+    int rc = read_there(job, dir, part, sink);
+    if (rc == BK_ECORRUPT && sink.damage != NULL && sink.damage->to > 0) {
+        sink.damage->from += sink.from;
+        sink.damage->to += sink.from;
+    }
+    return rc;
+}
+
+/* What a packed tar holds is not packed again: the part is the image. */
+static int take_out(struct bk__job *job, const char *dir, const struct bk__manifest *part,
                     const struct bk__manifest *set, const struct bk__archive_sink *sink) {
     const struct bk__set_tar_out out = {.phase = sink->phase,
                                         .part = bk__manifest_part(set, part->part),
                                         .fd = sink->out_fd,
-                                        .path = sink->out_path};
-    return bk__set_tar_read(job, tar, set, &out);
-}
-
-/* A part that is packed in itself, because it is encrypted: its archive lies beside what is made
-   of it for a moment. */
-static int take_out_packed(struct bk__job *job, const char *tar,
-                           const struct bk__manifest *part,
-                           const struct bk__manifest *set,
-                           const struct bk__archive_sink *sink) {
-    char *path = bk__text_printf("%s.part", sink->out_path);
-    if (path == NULL) {
-        return bk__fail_memory();
-    }
-    struct bk__archive_sink aside = *sink;
-    bk__file_remove(path); /* left by a run that was killed */
-    aside.out_path = path;
-    aside.out_fd = bk__file_create(path);
-    int rc = aside.out_fd < 0 ? bk__fail_errno(aside.out_fd, "cannot create", path, NULL)
-                              : take_out(job, tar, part, set, &aside);
-    if (aside.out_fd >= 0) {
-        bk__file_close(aside.out_fd);
-    }
-    if (rc == 0) {
-        rc = bk__archive_check(job, path, part, *sink);
-    }
-    bk__file_remove(path);
-    free(path);
+                                        .path = sink->out_path,
+                                        .damage = sink->damage};
+    char *tar = bk__catalogue_archive(dir, part);
+    int rc = tar == NULL ? BK_ENOMEM : bk__set_tar_read(job, tar, set, &out);
+    free(tar);
     return rc;
 }
 
@@ -84,15 +82,8 @@ static int read_tar(struct bk__job *job, const char *dir, const struct bk__manif
                                  "another one of backup.list.",
                                  part->set, why);
     }
-    char *tar = bk__catalogue_archive(dir, part);
-    bool plain = part->form.compression == BK__PLAIN && !part->form.encrypted;
-    if (tar == NULL) {
-        rc = BK_ENOMEM;
-    } else {
-        rc = plain ? take_out(job, tar, part, &set, sink)
-                   : take_out_packed(job, tar, part, &set, sink);
-    }
-    free(tar);
+    rc = is_open(&set) ? read_within(job, dir, part, &set, *sink)
+                       : take_out(job, dir, part, &set, sink);
     bk__manifest_clear(&set);
     return rc;
 }
@@ -105,12 +96,12 @@ int bk__set_read(struct bk__job *job, const char *dir,
                   bk__name_parse(manifest->set, NULL, &form) &&
                   !bk__form_is_folder(&form);
     return in_tar ? read_tar(job, dir, manifest, sink)
-                  : read_file(job, dir, manifest, *sink);
+                  : read_there(job, dir, manifest, *sink);
 }
 
 /* ---- checking all ----------------------------------------------------------------------- */
 
-/* What the parts of a folder were found to be. */
+/* What the parts were found to be. */
 struct checking {
     int64_t now;
     int rc;    /* BK_ECORRUPT once one is damaged, else what one could not be read for */
@@ -141,13 +132,16 @@ static int note(struct checking *all, struct bk__manifest *part, int rc) {
 
 static int check_parts(struct bk__job *job, const char *dir, struct bk__manifest *set,
                        struct bk__damage *ret_damage, struct checking *all) {
+    bool in_tar = !bk__form_is_folder(&set->form);
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < set->part_count; i++) {
         struct bk__manifest *part = &set->parts[i];
         const struct bk__archive_sink sink = {
             .phase = "verify", .out_fd = -1, .may_be_shut = true, .damage = ret_damage};
         if (part->name[0] != '\0') {
-            rc = note(all, part, read_file(job, dir, part, sink));
+            rc = note(all, part,
+                      in_tar ? read_within(job, dir, part, set, sink)
+                             : read_there(job, dir, part, sink));
         }
     }
     return rc;
@@ -159,26 +153,39 @@ static int check_tar(struct bk__job *job, const char *dir, const struct bk__mani
         .phase = "verify", .fd = -1, .damage = ret_damage};
     char *path = bk__catalogue_archive(dir, set);
     int rc = path == NULL ? BK_ENOMEM : bk__set_tar_read(job, path, set, &nowhere);
-    bool shut = false;
-    for (size_t i = 0; i < set->part_count; i++) {
-        shut = shut || set->parts[i].form.encrypted; /* their sums alone were compared */
-    }
     free(path);
-    return rc == 0 ? shut : rc;
+    return rc;
 }
 
 int bk__set_check(struct bk__job *job, const char *dir, struct bk__manifest *set,
                   struct bk__damage *ret_damage) {
-    if (!bk__form_is_folder(&set->form)) {
-        return check_tar(job, dir, set, ret_damage);
-    }
     struct checking all = {.now = bk__job_wall(job)};
-    int rc = check_parts(job, dir, set, ret_damage, &all);
+    bool in_tar = !bk__form_is_folder(&set->form);
+    int rc = in_tar && !is_open(set) ? 0 : check_parts(job, dir, set, ret_damage, &all);
     if (rc == 0 && all.rc < 0) {
-        char *why = bk__buf_take(&all.why);
-        rc = why == NULL ? bk__fail_memory() : bk__fail(all.rc, "%s", why);
-        free(why);
+        rc = all.why.failed ? bk__fail_memory() : bk__fail(all.rc, "%s", all.why.data);
+    } else if (rc == 0 && in_tar) {
+        rc = check_tar(job, dir, set, ret_damage);
     }
     bk__buf_free(&all.why);
     return rc == 0 ? all.shut : rc;
+}
+
+int bk__set_check_bytes(struct bk__job *job, const char *dir,
+                        const struct bk__manifest *set) {
+    const struct bk__archive_facts written = {.bytes = set->bytes, .places = set->places};
+    int64_t at = -1;
+    if (bk__form_is_folder(&set->form) || set->places.bytes == 0) {
+        return 0;
+    }
+    char *path = bk__catalogue_archive(dir, set);
+    int rc = path == NULL ? BK_ENOMEM : bk__archive_reread(job, path, &written, &at);
+    free(path);
+    return rc != 0 || at < 0
+               ? rc
+               : bk__fail(BK_ECORRUPT,
+                          "Backup %s is damaged behind byte %" PRId64
+                          ". Nothing was changed. Use another backup, or see with "
+                          "\"store\" which of its stores is whole, and look at the disk.",
+                          set->name, at);
 }

@@ -22,4 +22,9 @@ int bk__set_read(struct bk__job *job, const char *dir,
 int bk__set_check(struct bk__job *job, const char *dir, struct bk__manifest *set,
                   struct bk__damage *ret_damage);
 
+/* Whether each byte of a set's tar is as it was written, be it one that no store needs. 0 for a
+   folder. */
+int bk__set_check_bytes(struct bk__job *job, const char *dir,
+                        const struct bk__manifest *set);
+
 #endif

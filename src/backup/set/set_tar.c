@@ -1,7 +1,7 @@
 /*
- * A set as one tar file: written from its folder, and read as a stream in which every part is
- * hashed on the way.
- * Not tar itself (tar.c), not packing (archive.c). Called by set.c, verify.c and extract.c.
+ * A set as one tar file: packed from its folder and published, and read as a stream in which every
+ * part is hashed on the way.
+ * Not tar itself (tar.c, set_stream.c), not packing (pack.c). Called by set.c and set_read.c.
  */
 #include <backup/set/set_tar.h>
 
@@ -19,122 +19,10 @@
 #include <backup/catalogue/folder.h>
 #include <backup/make.h>
 #include <backup/catalogue/manifest.h>
-#include <backup/set/tar.h>
+#include <backup/set/set_stream.h>
 
 #define MANIFEST "manifest.json"
-#define PIECE ((size_t)1 << 16)
 #define SLACK (INT64_C(1) << 20) /* the manifests, headers, the file system's own needs */
-
-/* ---- writing -------------------------------------------------------------------------- */
-
-struct writer {
-    struct bk__job *job;
-    const char *inside; /* the folder */
-    const char *path;   /* of the tar */
-    char stem[BK__NAME_SIZE];
-    int64_t at_ms;
-    int fd;
-};
-
-static int put(const struct writer *w, const void *bytes, size_t size) {
-    int err = bk__file_write(w->fd, bytes, size);
-    return err == 0 ? 0 : bk__fail_errno(err, "cannot write", w->path, NULL);
-}
-
-static int put_header(const struct writer *w, const char *file, int64_t size) {
-    unsigned char header[BK__TAR_BLOCK];
-    char name[2 * BK__NAME_SIZE];
-    snprintf(name, sizeof name, "%s/%s", w->stem, file);
-    if (!bk__tar_header(header, name, size, w->at_ms / 1000)) {
-        return bk__fail(BK_EINTERNAL,
-                        "The part %s of a set has no place in a tar. No backup was made; "
-                        "the database is untouched. Please report it.",
-                        file);
-    }
-    return put(w, header, sizeof header);
-}
-
-static int put_zeros(const struct writer *w, size_t size) {
-    static const unsigned char zeros[BK__TAR_END];
-    return size == 0 ? 0 : put(w, zeros, size);
-}
-
-/* The file's bytes; it must have as many as its header says. */
-static int put_bytes(const struct writer *w, int fd, const char *path, int64_t size) {
-    unsigned char piece[PIECE];
-    int64_t left = size;
-    int rc = 0;
-    while (rc == 0 && left > 0) {
-        int64_t got = bk__file_read(fd, piece, sizeof piece);
-        if (got <= 0 || got > left) {
-            return got < 0 ? bk__fail_errno((int)got, "cannot read", path, NULL)
-                           : bk__fail(BK_EIO,
-                                      "%s changed its size while it was packed. No "
-                                      "backup was made. Look at the disk.",
-                                      path);
-        }
-        rc = put(w, piece, (size_t)got);
-        left -= got;
-        if (rc == 0) {
-            rc = bk__job_check(w->job);
-        }
-    }
-    return rc == 0 ? put_zeros(w, bk__tar_padding(size)) : rc;
-}
-
-static int put_file(const struct writer *w, const char *file) {
-    char *path = bk__file_join(w->inside, file);
-    if (path == NULL) {
-        return bk__fail_memory();
-    }
-    int fd = bk__file_open_read(path);
-    int64_t size = fd < 0 ? fd : bk__file_size(fd);
-    int rc = size < 0 ? bk__fail_errno((int)size, "cannot open", path, NULL)
-                      : put_header(w, file, size);
-    if (rc == 0) {
-        rc = put_bytes(w, fd, path, size);
-    }
-    if (fd >= 0) {
-        bk__file_close(fd);
-    }
-    free(path);
-    return rc;
-}
-
-/* The manifest last: whoever reads the tar as a stream has then seen what it speaks of. */
-static int put_all(const struct writer *w, const struct bk__manifest *set) {
-    int rc = put_header(w, "", 0);
-    for (size_t i = 0; rc == 0 && i < set->part_count; i++) {
-        if (set->parts[i].name[0] != '\0') {
-            rc = put_file(w, set->parts[i].name);
-        }
-    }
-    if (rc == 0) {
-        rc = put_file(w, MANIFEST);
-    }
-    return rc == 0 ? put_zeros(w, BK__TAR_END) : rc;
-}
-
-static int write_tar(struct bk__job *job, const char *inside, const char *path,
-                     const struct bk__manifest *set) {
-    struct writer w = {
-        .job = job, .inside = inside, .path = path, .at_ms = set->created_ms};
-    bk__name_stem(set->name, w.stem);
-    w.fd = bk__file_create(path);
-    if (w.fd < 0) {
-        return bk__fail_errno(w.fd, "cannot create", path, NULL);
-    }
-    int rc = put_all(&w, set);
-    if (rc == 0) {
-        int err = bk__file_sync(w.fd);
-        rc = err == 0 ? 0 : bk__fail_errno(err, "cannot flush to the disk", path, NULL);
-    }
-    int closed = bk__file_close(w.fd);
-    if (rc == 0 && closed != 0) {
-        rc = bk__fail_errno(closed, "cannot finish writing", path, NULL);
-    }
-    return rc;
-}
 
 /* ---- reading -------------------------------------------------------------------------- */
 
@@ -146,7 +34,8 @@ struct reading {
     const struct bk__manifest *part; /* the one that is read */
     struct bk__hash *hash;
     bool seen[BK__MANIFEST_PARTS];
-    int rc; /* of what the tar's callbacks failed with; its text is set */
+    bool done; /* the part that is wanted is out and sound: the rest is not read */
+    int rc;    /* of what the tar's callbacks failed with; its text is set */
 };
 
 static int damaged(struct reading *r, const char *name, const char *what) {
@@ -217,14 +106,15 @@ static int on_end(void *context) {
     if (strcmp(sum, part->archive_sha256) != 0) {
         return damaged(r, part->name, "its SHA-256 is not the one in the manifest");
     }
-    return 0;
+    r->done = part == r->out->part;
+    return r->done;
 }
 
 static int on_piece(void *context, const unsigned char *bytes, size_t size) {
     struct reading *r = context;
     enum bk__tar_why why = bk__tar_push(&r->tar, bytes, size);
     if (why == BK__TAR_FINE || why == BK__TAR_STOPPED) {
-        return r->rc;
+        return r->done ? 1 : r->rc;
     }
     return damaged(r, "the tar", bk__tar_why_text(why));
 }
@@ -294,7 +184,9 @@ int bk__set_tar_read(struct bk__job *job, const char *path,
     bk__name_stem(set->name, r.stem);
     bk__tar_begin(&r.tar, &parts);
     int rc = bk__archive_check(job, path, set, sink);
-    if (rc == 0) {
+    if (r.done) {
+        rc = 0;
+    } else if (rc == 0) {
         rc = check_end(&r);
     } else if (rc == BK_ECORRUPT) {
         rc = r.rc == 0 ? place_damage(&r) : place_member(job, path, &r);
@@ -310,27 +202,32 @@ struct packing {
     struct bk__job *job;
     const struct bk__folder *folder;
     struct bk__manifest *facts;
-    char *tar, *packed, *sheet;
+    char *packed, *sheet;
 };
 
-/* The tar as one archive; where nothing is compressed it is the archive itself. */
-static int pack(struct packing *p) {
+static bool are_sealed(const struct bk__manifest *set) {
+    bool sealed = true;
+    for (size_t i = 0; i < set->part_count; i++) {
+        const struct bk__manifest *part = &set->parts[i];
+        sealed = sealed && (part->name[0] == '\0' || part->form.encrypted);
+    }
+    return sealed;
+}
+
+/* The folder as one archive, without a tar that is not packed between. */
+static int pack(struct packing *p, const char *inside) {
     struct bk__archive_facts written = {0};
     struct bk__manifest *facts = p->facts;
-    const struct bk__archive_sink plain = {.phase = "verify",
-                                           .what = facts->name,
-                                           .out_fd = -1,
-                                           .database_bytes = INT64_MAX};
+    struct bk__set_stream tar;
+    bk__set_stream_begin(&tar, inside, facts);
+    const struct bk__archive_source source = {bk__set_stream_read, &tar, facts->bytes};
     const struct bk__coding coding = {.codec = bk__codec_for(&facts->form)};
-    const struct bk__packing what = {
-        .image = p->tar, .archive = p->packed, .coding = &coding};
-    bool packs = facts->form.compression != BK__PLAIN;
-    int rc = packs ? bk__archive_pack(p->job, &what, &written)
-                   : bk__archive_read(p->job, p->tar, &facts->form, &plain, &written);
-    if (rc == 0 && !packs) {
-        int err = bk__file_rename(p->tar, p->packed);
-        rc = err == 0 ? 0 : bk__fail_errno(err, "cannot name", p->packed, NULL);
-    }
+    const struct bk__packing what = {.source = &source,
+                                     .sealed = are_sealed(facts),
+                                     .archive = p->packed,
+                                     .coding = &coding};
+    int rc = bk__archive_pack(p->job, &what, &written);
+    bk__set_stream_end(&tar);
     if (rc == 0) {
         facts->bytes = written.bytes;
         facts->database_bytes = written.database_bytes;
@@ -370,22 +267,18 @@ static int write_sheet(struct packing *p) {
     return rc;
 }
 
-/* The tar, and half of it again where it is packed, as for a snapshot. */
+/* As for a snapshot: half of it where it is packed. */
 static int check_space(const struct packing *p) {
     int64_t bytes = p->facts->bytes;
     bool packs = p->facts->form.compression != BK__PLAIN;
-    return bk__folder_space(p->folder->path, bytes + (packs ? bytes / 2 : 0) + SLACK,
+    return bk__folder_space(p->folder->path, (packs ? bytes / 2 : bytes) + SLACK,
                             "the set as one file");
 }
 
 static int publish(struct packing *p, const char *inside) {
     int rc = check_space(p);
     if (rc == 0) {
-        rc = write_tar(p->job, inside, p->tar, p->facts);
-    }
-    if (rc == 0) {
-        bk__name_set(p->facts->name, p->facts->created_ms, &p->facts->form);
-        rc = pack(p);
+        rc = pack(p, inside);
     }
     if (rc == 0) {
         rc = read_back(p);
@@ -411,19 +304,15 @@ int bk__set_tar_publish(struct bk__job *job, const struct bk__folder *folder,
                         const char *inside, const char *compress,
                         struct bk__manifest *facts) {
     struct packing p = {.job = job, .folder = folder, .facts = facts};
-    char name[BK__NAME_SIZE];
     facts->form = (struct bk__form){.content = "tar", .compression = BK__GZIP};
     bk__compression_parse(compress, &facts->form.compression); /* "auto" is gzip */
     if (bk__encryption_wanted(bk__job_config(job))) {
         facts->form.compression = BK__PLAIN; /* each part is packed and sealed already */
     }
-    bk__name_set(name, facts->created_ms, &facts->form);
-    p.tar = bk__folder_temp(folder, name, ".tar");
-    p.packed = bk__folder_temp(folder, name, "");
-    p.sheet = bk__folder_temp(folder, name, ".json");
-    bool ok = p.tar != NULL && p.packed != NULL && p.sheet != NULL;
-    int rc = ok ? publish(&p, inside) : BK_ENOMEM;
-    drop(p.tar);
+    bk__name_set(facts->name, facts->created_ms, &facts->form);
+    p.packed = bk__folder_temp(folder, facts->name, "");
+    p.sheet = bk__folder_temp(folder, facts->name, ".json");
+    int rc = p.packed != NULL && p.sheet != NULL ? publish(&p, inside) : BK_ENOMEM;
     drop(p.packed);
     drop(p.sheet);
     return rc;

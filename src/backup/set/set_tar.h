@@ -10,13 +10,15 @@ struct bk__folder;
 struct bk__job;
 struct bk__manifest;
 
-/* Packs the finished folder of a set ("none": not at all, as where its parts are encrypted), reads the file back and publishes it with its manifest.
-   *facts, those of the folder, become those of the file. The folder stays. */
+/* Packs the finished folder of a set ("none": not at all, as where its parts are encrypted), reads
+   the file back and publishes it with its manifest. *facts, those of the folder, become those of the
+   file. The folder stays. */
 int bk__set_tar_publish(struct bk__job *job, const struct bk__folder *folder,
                         const char *inside, const char *compress,
                         struct bk__manifest *facts);
 
-/* Where one part of it goes; a part of NULL: nowhere, all of it is only checked. */
+/* Where one part of it goes, once it is sound, whatever follows it; a part of NULL: nowhere, all of
+   it is only checked. */
 struct bk__set_tar_out {
     const char *phase;               /* what progress is told under */
     const struct bk__manifest *part; /* one of the set's */

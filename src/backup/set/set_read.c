@@ -174,18 +174,18 @@ int bk__set_check(struct bk__job *job, const char *dir, struct bk__manifest *set
 int bk__set_check_bytes(struct bk__job *job, const char *dir,
                         const struct bk__manifest *set) {
     const struct bk__archive_facts written = {.bytes = set->bytes, .places = set->places};
-    int64_t at = -1;
+    struct bk__damage damage = {0, 0};
     if (bk__form_is_folder(&set->form) || set->places.bytes == 0) {
         return 0;
     }
     char *path = bk__catalogue_archive(dir, set);
-    int rc = path == NULL ? BK_ENOMEM : bk__archive_reread(job, path, &written, &at);
+    int rc = path == NULL ? BK_ENOMEM : bk__archive_reread(job, path, &written, &damage);
     free(path);
-    return rc != 0 || at < 0
+    return rc != 0 || damage.to == 0
                ? rc
                : bk__fail(BK_ECORRUPT,
-                          "Backup %s is damaged behind byte %" PRId64
+                          "Backup %s is damaged between bytes %" PRId64 " and %" PRId64
                           ". Nothing was changed. Use another backup, or see with "
                           "\"store\" which of its stores is whole, and look at the disk.",
-                          set->name, at);
+                          set->name, damage.from, damage.to);
 }

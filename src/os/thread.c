@@ -140,3 +140,7 @@ void bk__thread_give_way(void) {
        refuses, the work is done all the same. */
     (void)sched_setscheduler(0, SCHED_IDLE, &none);
 }
+
+void bk__thread_pause(void) {
+    sched_yield();
+}

@@ -15,6 +15,10 @@ int bk__thread_start(pthread_t *ret, const char *name, void *(*entry)(void *), v
    that fills a processor and holds no lock the host may want. */
 void bk__thread_give_way(void);
 
+/* Whoever waits for this processor may have it now. Threads that give way do not interrupt each
+   other, so one that many others wait for would wait for the end of their time slices. */
+void bk__thread_pause(void);
+
 /* A condition variable on CLOCK_MONOTONIC, and a wait until a monotonic millisecond (< 0: no end).
    Returns 0 or ETIMEDOUT. */
 int bk__cond_init(pthread_cond_t *cond);

@@ -78,6 +78,9 @@ static void *work_on(void *arg) {
         pthread_mutex_lock(&ring->lock);
         slot->state = DONE;
         pthread_cond_signal(&ring->done);
+        pthread_mutex_unlock(&ring->lock);
+        bk__thread_pause(); /* for who fills and drains: all workers wait for it */
+        pthread_mutex_lock(&ring->lock);
     }
     pthread_mutex_unlock(&ring->lock);
     return NULL;

@@ -20,7 +20,9 @@
 #include <os/file.h>
 #include <store/store.h>
 
-#define STAGED_FILE "restore.json" /* src/backup leaves it in state.dir */
+/* Left in state.dir by src/backup, and by src/store/redis. */
+#define STAGED_FILE "restore.json"
+#define LEFT_FILE "redis-restore.json"
 
 static int start_thread(void *context, pthread_t *ret, const char *name,
                         void *(*entry)(void *), void *arg) {
@@ -120,11 +122,23 @@ static int start_threads(struct bk__keeper *k) {
     return bk__keeper_start(k, &lanes, why);
 }
 
-static bool is_staged(const struct bk__config *config) {
-    char *path = bk__file_join(bk__config_text(config, BK__OPT_STATE_DIR), STAGED_FILE);
-    bool staged = path && bk__file_exists(path);
+static bool is_left(const struct bk__config *config, const char *name) {
+    char *path = bk__file_join(bk__config_text(config, BK__OPT_STATE_DIR), name);
+    bool left = path && bk__file_exists(path);
     free(path);
-    return staged;
+    return left;
+}
+
+/* A restore of Redis was killed together with its watch: opening the server makes it a master again,
+   without which the bot could not write. A server that is away is the bot's to wait for. */
+static void free_redis(struct bk__keeper *k) {
+    bool beside = bk__config_text(bk__keeper_config(k), BK__OPT_REDIS)[0] != '\0';
+    struct json_object *args = bk__json_object();
+    if (args && bk__json_add_text(args, "store", beside ? "redis" : "database")) {
+        bk__keeper_call(k, "store.probe", args, -1, NULL);
+    } else {
+        json_object_put(args);
+    }
 }
 
 /* A bot whose backups could not be encrypted is told at its start, not at night. On a lane, because
@@ -228,7 +242,10 @@ static int first_work(struct bk__keeper *k) {
     if (code == 0) {
         code = bk__keeper_call(k, "lifecycle.start", NULL, -1, NULL);
     }
-    if (code == 0 && is_staged(config)) {
+    if (code == 0 && is_left(config, LEFT_FILE)) {
+        free_redis(k);
+    }
+    if (code == 0 && is_left(config, STAGED_FILE)) {
         code = bk__keeper_call(k, "backup.apply", NULL, -1, NULL);
     }
     if (code == 0 && wants_rescue(config)) {

@@ -9,7 +9,8 @@ import socket
 import threading
 import time
 
-from box import Box, Wrong, keys, same
+from box import BOTKEEP, Box, Wrong, keys, same
+from botkeep import Keeper  # noqa: E402, after box has said where it is
 from restores import changed, is_master
 from servers import Redis
 
@@ -95,11 +96,11 @@ def a_host_that_hangs_is_given_up_by_the_watch():
             raise Wrong(repr(found))
 
 
-def killed_with_its_watch(server, box, name):
-    """As a container is killed: everything of ours at once, while the server follows us."""
+def killed_with_its_watch(server, box, name, field='role', value='slave'):
+    """As a container is killed: everything of ours at once, while the server follows us, or loads."""
     child = box.start('backup', 'restore', '--name', name, start_new_session=True)
     until = time.monotonic() + 30
-    while server.info('role') != 'slave' and time.monotonic() < until:
+    while server.info(field) != value and time.monotonic() < until:
         time.sleep(0.002)
     doomed = [child.pid]
     for pid in filter(str.isdigit, os.listdir('/proc')):
@@ -133,6 +134,47 @@ def killed_with_its_watch_the_server_is_freed_by_the_next_one_who_opens_it():
         server.cli('REPLICAOF', '127.0.0.1', 1)
         box.good('store', 'probe')
         same(server.info('role'), 'slave', 'what others decided is not touched: the role')
+
+
+@fact
+def killed_with_its_watch_the_server_is_free_when_the_bot_has_started_again():
+    """Even where it names the server in another way now, and asks for nothing."""
+    with slow(500) as server, Box(server) as box:
+        server.cli('DEBUG', 'POPULATE', 4000, 'new', 100)
+        name = box.good('backup', 'create')['name']
+        killed_with_its_watch(server, box, name)
+        until = time.monotonic() + 30
+        while server.info('loading') != '0' and time.monotonic() < until:
+            time.sleep(0.05)
+        same(server.info('role'), 'slave', 'the role')
+        with Keeper(redis=server.url(socket_path=True), backup_dir=box.backups, env_file='', health_enabled=False,
+                    backup_every='0', backup_on_shutdown=False, state_dir=os.path.join(box.folder, '.botkeep')):
+            is_master(server)
+            server.cli('SET', 'a', 'write')
+        same(os.path.exists(os.path.join(box.folder, '.botkeep', 'redis-restore.json')), False, 'the note')
+
+
+@fact
+def killed_with_its_watch_while_the_server_loads_it_is_free_when_that_is_done():
+    with slow(1000) as server, Box(server) as box:
+        server.cli('DEBUG', 'POPULATE', 6000, 'new', 100)
+        name = box.good('backup', 'create')['name']
+        killed_with_its_watch(server, box, name, 'loading', '1')
+        for _ in range(3):
+            box.good('store', 'probe')
+        same((server.info('loading'), server.info('role')), ('1', 'slave'), 'still')
+        watches = [pid for pid in filter(str.isdigit, os.listdir('/proc')) if command(pid) == [BOTKEEP, 'watch']]
+        same(len(watches), 1, 'the watches')
+        settles(server)
+        same(keys(server), {'db0': 6000})
+
+
+def command(pid):
+    try:
+        with open('/proc/%s/cmdline' % pid, encoding='utf-8', errors='replace') as file:
+            return file.read().split('\0')[:-1]
+    except OSError:
+        return []
 
 
 @fact

@@ -16,6 +16,7 @@
 #include <os/file.h>
 #include <store/redis/internal.h>
 #include <store/redis/release.h>
+#include <store/redis/watch.h>
 
 #define NOTE "redis-restore.json"
 #define LOCK "redis-restore.lock"
@@ -37,26 +38,29 @@ static int lock(const struct bk__redis *redis, int wait_ms) {
 
 /* ---- setting and ending --------------------------------------------------------------- */
 
-static int save(const struct bk__redis *redis, const char *host, const char *port) {
-    struct json_object *note = bk__json_object();
+/* Durably; 0 or -errno. note may be NULL: out of memory. */
+static int save(const struct bk__redis *redis, struct json_object *note) {
     char *path = place(redis, NOTE);
-    char *text = NULL;
-    int err;
-
-    if (note != NULL && bk__json_add_text(note, "server", redis->at.shown) &&
-        bk__json_add_text(note, "host", host) && bk__json_add_text(note, "port", port)) {
-        text = bk__json_print(note);
-    }
-    err =
+    char *text = note == NULL ? NULL : bk__json_print(note);
+    int err =
         path == NULL || text == NULL ? -ENOMEM : bk__file_save(path, text, strlen(text));
-    if (err != 0) {
-        err = bk__fail_errno(err, "cannot note that a restore of Redis begins", path,
-                             "The server was not touched.");
-    }
-    json_object_put(note);
+
     free(text);
     free(path);
     return err;
+}
+
+static int note_begin(const struct bk__redis *redis, const char *host, const char *port) {
+    struct json_object *note = bk__json_object();
+    bool good = note != NULL && bk__json_add_text(note, "server", redis->at.shown) &&
+                bk__json_add_text(note, "host", host) &&
+                bk__json_add_text(note, "port", port);
+    int err = save(redis, good ? note : NULL);
+
+    json_object_put(note);
+    return err == 0 ? 0
+                    : bk__fail_errno(err, "cannot note that a restore of Redis begins",
+                                     NOTE, "The server was not touched.");
 }
 
 int bk__redis_mark_set(struct bk__redis_mark *mark, struct bk__redis *redis,
@@ -73,7 +77,7 @@ int bk__redis_mark_set(struct bk__redis_mark *mark, struct bk__redis *redis,
         return bk__fail_errno(mark->lock, "cannot lock", LOCK,
                               "The server was not touched. Look at state.dir.");
     }
-    rc = save(redis, host, port);
+    rc = note_begin(redis, host, port);
     if (rc != 0) {
         bk__file_close(mark->lock);
         mark->lock = -1;
@@ -103,7 +107,7 @@ void bk__redis_mark_end(struct bk__redis_mark *mark, struct bk__redis *redis, in
 
 /* ---- heeding -------------------------------------------------------------------------- */
 
-/* The note about this server, or NULL. */
+/* The note, or NULL. */
 static struct json_object *load(const struct bk__redis *redis) {
     struct json_object *note = NULL;
     char *path = place(redis, NOTE);
@@ -113,15 +117,12 @@ static struct json_object *load(const struct bk__redis *redis) {
         bk__file_load(path, NOTE_MOST, &text, NULL) == 0) {
         note = bk__json_parse(text, NULL);
     }
-    if (note != NULL && strcmp(bk__json_text(note, "server", ""), redis->at.shown) != 0) {
-        json_object_put(note);
-        note = NULL;
-    }
     free(text);
     free(path);
     return note;
 }
 
+/* By the source that it follows: the same server may be named in another way by now. */
 static bool follows(const char *info, struct json_object *note) {
     char role[16];
     char host[128];
@@ -135,19 +136,48 @@ static bool follows(const char *info, struct json_object *note) {
            strcmp(port, bk__json_text(note, "port", "")) == 0;
 }
 
+/* A server that loads refuses until it is done, and who opened it will not wait: a watch does. Not one
+   for each time that it is opened. */
+static void leave_watch(struct bk__redis *redis, struct json_object *note) {
+    struct bk__redis_watch watch = {.told = 0};
+    int64_t now = bk__job_wall(redis->job);
+
+    if (now < bk__json_int(note, "watched_until", 0) ||
+        bk__redis_watch_start(&watch, redis) != 0) {
+        return;
+    }
+    bk__redis_watch_fire(&watch);
+    if (bk__json_add_int(note, "watched_until", now + BK__REDIS_WATCH_MS)) {
+        (void)save(redis, note); /* else there will be one more */
+    }
+}
+
 static int set_free(struct bk__redis *redis, struct json_object *note) {
+    int rc = bk__redis_release_once(redis);
+
+    bk__job_log(redis->job, "warning",
+                "The Redis server %s was left as a replica by a restore that was "
+                "killed: it is %s",
+                redis->at.shown,
+                rc == 0 ? "a master again" : "made a master again when it has loaded");
+    if (rc != 0) {
+        leave_watch(redis, note);
+    }
+    return rc;
+}
+
+/* Whether the note has done its work. */
+static bool settle(struct bk__redis *redis, struct json_object *note) {
+    bool named = strcmp(bk__json_text(note, "server", ""), redis->at.shown) == 0;
     char *info = NULL;
     int rc = bk__redis_info(&redis->link, "replication", &info);
 
     if (rc == 0 && follows(info, note)) {
-        rc = bk__redis_release_once(redis);
-        bk__job_log(redis->job, "warning",
-                    "The Redis server %s was left as a replica by a restore that was "
-                    "killed: it %s",
-                    redis->at.shown, rc == 0 ? "is a master again" : "still is one");
+        rc = set_free(redis, note);
+        named = true;
     }
     free(info);
-    return rc;
+    return rc == 0 && named;
 }
 
 void bk__redis_mark_heed(struct bk__redis *redis) {
@@ -155,7 +185,7 @@ void bk__redis_mark_heed(struct bk__redis *redis) {
     int fd = note == NULL ? -1 : lock(redis, 0);
 
     if (fd >= 0) { /* nobody restores just now */
-        if (set_free(redis, note) == 0) {
+        if (settle(redis, note)) {
             forget(redis);
         }
         bk__file_close(fd);

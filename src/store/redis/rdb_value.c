@@ -50,21 +50,21 @@ int bk__rdb_length(struct bk__rdb *rdb, uint64_t *ret) {
     return rc == 0 && encoded ? bk__rdb_wrong(rdb, "a text where a length must be") : rc;
 }
 
-/* A number, little-endian and signed; as text into ret where room is enough. */
+/* A signed number of 1, 2 or 4 bytes; as text into ret where room is enough. */
 static int take_number(struct bk__rdb *rdb, uint64_t encoding, char *ret, size_t room) {
-    unsigned char bytes[4] = {0};
-    size_t count = (size_t)1 << encoding;
-    uint32_t value = 0;
-    int rc = bk__rdb_take(rdb, bytes, count);
+    unsigned char bytes[4];
+    size_t size = (size_t)1 << encoding;
+    int rc = bk__rdb_take(rdb, bytes, size);
+    int64_t value;
 
     if (rc != 0 || ret == NULL) {
         return rc;
     }
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        bool sign = i >= count && bytes[count - 1] > 127;
-        value |= (uint32_t)(sign ? 255 : bytes[i]) << 8 * i;
+    value = (int64_t)bk__get_le(bytes, size);
+    if (bytes[size - 1] > 127) {
+        value -= INT64_C(1) << 8 * size;
     }
-    snprintf(ret, room, "%" PRId32, (int32_t)value);
+    snprintf(ret, room, "%" PRId64, value);
     return 0;
 }
 

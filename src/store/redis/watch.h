@@ -11,6 +11,8 @@
 
 struct bk__redis;
 
+#define BK__REDIS_WATCH_MS 600000 /* how long it goes on trying, at least */
+
 /* Start with {0}. */
 struct bk__redis_watch {
     struct bk__helper helper;

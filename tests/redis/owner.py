@@ -328,16 +328,18 @@ def bot(box, server, wanted, **options):
 def a_bot_with_a_redis_alone_gets_all_kinds_of_backups():
     with Redis(password='s3cret') as server, Box(server) as box:
         fill(server)
-        kinds, due = bot(box, server, 1, backup_on_start=True, backup_every='1')
-        same((kinds, due is not None), (['startup'], True))
+        same(bot(box, server, 0, backup_every='1')[0], [])
+        server.cli('SET', 'more', '1')
+        kinds, due = bot(box, server, 2, backup_on_start=True, backup_every='1')
+        same((kinds, due is not None), (['startup', 'shutdown'], True))
         schedule = os.path.join(box.folder, '.botkeep', 'schedule.json')
         with open(schedule, encoding='utf-8') as file:
             record = json.load(file)
         record['backup.create']['due_at'] = '2020-01-01T00:00:00.000Z'  # missed long ago: caught up at once
         with open(schedule, 'w', encoding='utf-8') as file:
             json.dump(record, file)
-        server.cli('SET', 'more', 'x')
-        same(bot(box, server, 3, backup_every='1')[0], ['auto', 'shutdown', 'startup'])
+        server.cli('SET', 'more', '2')
+        same(bot(box, server, 3, backup_every='1')[0], ['auto', 'startup', 'shutdown'])
         for name in box.archives():
             check_rdb(box.path(name))
 

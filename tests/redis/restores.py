@@ -87,6 +87,28 @@ def a_server_that_loads_from_the_socket_is_restored_too():
 
 
 @fact
+def what_was_restored_survives_a_crash_of_the_server():
+    for settings in (['save 3600 1'], ['save 3600 1', 'repl-diskless-load swapdb'],
+                     ['save ""'], ['save 3600 1', 'appendonly yes', 'repl-diskless-load swapdb']):
+        with Redis(*settings) as server, Box(server) as box:
+            restored(server, box)
+            wanted = keys(server)
+            server.stop(signal.SIGKILL)
+            server.start()
+            same((keys(server), server.cli('GET', 'tag')), (wanted, 'first'), settings)
+
+
+@fact
+def where_it_would_not_survive_that_is_told():
+    rights = 'user keeper on >k +psync +replconf +ping +info +select +replicaof +config|get'
+    with Redis('save 3600 1', 'repl-diskless-load swapdb', rights) as server, Box(server) as box:
+        name, old, _ = changed(server, box)
+        box.url = server.url(user='keeper', password='k')
+        status, _, said = box.run('backup', 'restore', '--name', name)
+        same((status, state(server) == old, '+bgsave' in said), (0, True, True), said)
+
+
+@fact
 def an_empty_dump_empties_the_server():
     with Redis() as server, Box(server) as box:
         name = box.good('backup', 'create')['name']

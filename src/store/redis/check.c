@@ -248,34 +248,16 @@ static int check_databases(struct bk__redis *redis, const struct bk__rdb_facts *
 
 /* ---- what it lets us do --------------------------------------------------------------- */
 
-/* A setting, "" where the user may not ask. */
-static int ask_setting(struct bk__redis *redis, const char *name, char *ret,
-                       size_t room) {
-    const char *const words[] = {"CONFIG", "GET", name, NULL};
-    redisReply *reply = NULL;
-    int rc = bk__redis_ask(&redis->link, words, &reply);
-
-    ret[0] = '\0';
-    if (rc == 0 && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
-        reply->element[1]->type == REDIS_REPLY_STRING) {
-        snprintf(ret, room, "%s", reply->element[1]->str);
-    }
-    if (reply != NULL) {
-        freeReplyObject(reply);
-    }
-    return rc;
-}
-
 static int check_settings(struct bk__redis *redis) {
     char value[32];
-    int rc = ask_setting(redis, "tls-replication", value, sizeof value);
+    int rc = bk__redis_setting(&redis->link, "tls-replication", value, sizeof value);
 
     if (rc == 0 && strcmp(value, "yes") == 0) {
         rc = refuse(redis, "it takes data only over TLS (tls-replication yes)",
                     "Turn that off for the restore.");
     }
     if (rc == 0) {
-        rc = ask_setting(redis, "repl-diskless-load", value, sizeof value);
+        rc = bk__redis_setting(&redis->link, "repl-diskless-load", value, sizeof value);
     }
     if (rc == 0 && strcmp(value, "flush-before-load") == 0) {
         rc = refuse(redis,
@@ -284,7 +266,7 @@ static int check_settings(struct bk__redis *redis) {
                     "Set that to disabled for the restore.");
     }
     if (rc == 0) {
-        rc = ask_setting(redis, "replica-read-only", value, sizeof value);
+        rc = bk__redis_setting(&redis->link, "replica-read-only", value, sizeof value);
     }
     if (rc == 0 && strcmp(value, "no") == 0) {
         rc = refuse(redis, "it would take writes that are lost (replica-read-only no)",

@@ -52,7 +52,7 @@ int bk__redis_image_walk(struct bk__job *job, const char *path,
     bk__file_close(reading.fd);
     if (rc == BK_ECORRUPT) {
         return bk__fail(rc,
-                        "the Redis dump %s is damaged: %s. No server was touched. Use "
+                        "The Redis dump %s is damaged: %s. No server was touched. Use "
                         "another backup.",
                         path, why);
     }

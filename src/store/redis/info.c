@@ -1,5 +1,5 @@
 /*
- * The server's INFO: asked for, and fields out of its text. Not what they mean: probe.c and the
+ * The server's INFO and settings: asked for, and fields out of the text. Not what they mean: probe.c and the
  * restore decide that.
  */
 #include <store/redis/internal.h>
@@ -32,6 +32,23 @@ int bk__redis_info(struct bk__redis_link *link, const char *section, char **ret)
         rc = *ret == NULL ? bk__fail_memory() : 0;
     }
     freeReplyObject(reply);
+    return rc;
+}
+
+int bk__redis_setting(struct bk__redis_link *link, const char *name, char *ret,
+                      size_t room) {
+    const char *const words[] = {"CONFIG", "GET", name, NULL};
+    redisReply *reply = NULL;
+    int rc = bk__redis_ask(link, words, &reply);
+
+    ret[0] = '\0';
+    if (rc == 0 && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
+        reply->element[1]->type == REDIS_REPLY_STRING) {
+        snprintf(ret, room, "%s", reply->element[1]->str);
+    }
+    if (reply != NULL) {
+        freeReplyObject(reply);
+    }
     return rc;
 }
 

@@ -82,6 +82,9 @@ int bk__redis_info(struct bk__redis_link *link, const char *section, char **ret)
 void bk__redis_info_text(const char *info, const char *field, char *out, size_t room);
 int64_t bk__redis_info_int(const char *info, const char *field);
 bool bk__redis_info_is_loading(const char *info);
+/* A setting of the server; "" where the user may not ask. */
+int bk__redis_setting(struct bk__redis_link *link, const char *name, char *ret,
+                      size_t room);
 /* Keys per database, {"db0": 12}, from the section keyspace. NULL: out of memory. */
 struct json_object *bk__redis_info_keys(const char *info);
 
@@ -129,6 +132,11 @@ int bk__redis_ready(struct bk__store *store, const char *image_path);
 struct bk__rdb_facts;
 /* Whether the server may and can take that dump: asked before anything is done to it. */
 int bk__redis_check(struct bk__redis *redis, const struct bk__rdb_facts *facts);
+
+/* ---- durable.c ------------------------------------------------------------------------ */
+
+/* Sees to it that what was restored survives a crash of the server, or tells that it does not. */
+void bk__redis_make_durable(struct bk__redis *redis);
 
 /* ---- image.c -------------------------------------------------------------------------- */
 

@@ -8,7 +8,8 @@
 struct bk__redis;
 struct bk__redis_watch;
 
-/* INFO, over another connection where that one is cut, for 20 seconds; watch is told that we live. */
+/* INFO, over another connection where that one is cut, for 20 seconds; watch, where there is one,
+   is told that we live. */
 int bk__redis_insist(struct bk__redis *redis, struct bk__redis_watch *watch,
                      const char *section, char **ret);
 

@@ -23,7 +23,6 @@
 #define STEP_MS 50
 #define ASK_MS 100    /* between two looks at a server that loads */
 #define DOWN_MS 10000 /* neither loading nor following us: it gave up */
-#define REWRITE_MS 600000
 
 struct restoring {
     struct bk__redis *redis;
@@ -295,36 +294,6 @@ static int under_watch(struct restoring *r) {
     return rc;
 }
 
-/* A server that appends to a file writes that anew after such a load; until it has, a crash of it
-   would bring the old data back. */
-static void wait_for_rewrite(struct restoring *r) {
-    int64_t until = bk__clock_mono() + REWRITE_MS;
-    bool busy = true;
-
-    r->redis->link.stubborn = false;
-    while (busy && bk__clock_mono() < until && bk__job_check(r->redis->job) == 0) {
-        char *info = NULL;
-
-        if (bk__redis_insist(r->redis, &r->watch, "persistence", &info) != 0) {
-            break;
-        }
-        busy = bk__redis_info_int(info, "aof_enabled") == 1 &&
-               (bk__redis_info_int(info, "aof_rewrite_in_progress") == 1 ||
-                bk__redis_info_int(info, "aof_rewrite_scheduled") == 1);
-        free(info);
-        if (busy) {
-            bk__clock_sleep(ASK_MS);
-        }
-    }
-    if (busy) {
-        bk__job_log(
-            r->redis->job, "warning",
-            "The Redis server %s is restored, but has not written its append-only "
-            "file anew yet: a crash of it now would bring back the old data",
-            r->redis->at.shown);
-    }
-}
-
 int bk__redis_restore(struct bk__store *store, const char *image_path, char **ret_kept) {
     struct restoring r = {.redis = (struct bk__redis *)store, .mark = {.lock = -1}};
     int rc = bk__redis_image_walk(r.redis->job, image_path, &r.facts);
@@ -343,7 +312,7 @@ int bk__redis_restore(struct bk__store *store, const char *image_path, char **re
     }
     bk__redis_source_close(r.source);
     if (rc == 0) {
-        wait_for_rewrite(&r);
+        bk__redis_make_durable(r.redis);
     }
     bk__rdb_facts_free(&r.facts);
     return rc;

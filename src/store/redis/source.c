@@ -236,7 +236,7 @@ static int check_last(const struct bk__redis_source *source) {
     }
     return good ? 0
                 : bk__fail(BK_EIO,
-                           "the dump %s changed after it was verified: look at the disk",
+                           "The dump %s changed after it was verified: look at the disk.",
                            source->path);
 }
 
@@ -249,7 +249,8 @@ static int read_piece(struct bk__redis_source *source) {
         return bk__fail_errno((int)got, "cannot read the dump", source->path, NULL);
     }
     if ((size_t)got != size) {
-        return bk__fail(BK_EIO, "the dump %s became shorter while it was read",
+        return bk__fail(BK_EIO,
+                        "The dump %s became shorter while it was read: look at the disk.",
                         source->path);
     }
     bk__crc64_add(&source->crc, source->piece, size - (last ? source->tail : 0));
@@ -266,7 +267,11 @@ static int lost(struct bk__redis_source *source, const char *why) {
     if (!source->serving || served) {
         return 0; /* it calls again by itself, or needs no more */
     }
-    return bk__fail(BK_EIO, "the server broke off while it was fed: %s", why);
+    return bk__fail(
+        BK_EIO,
+        "The Redis server broke off while it was fed: %s. Look at its log; its "
+        "disk may be full.",
+        why);
 }
 
 static int send_more(struct bk__redis_source *source) {

@@ -135,7 +135,7 @@ int bk__redis_watch_start(struct bk__redis_watch *watch, struct bk__redis *redis
 void bk__redis_watch_beat(struct bk__redis_watch *watch) {
     int64_t now = bk__clock_mono();
 
-    if (watch->told != 0 && now - watch->told >= BEAT_MS) {
+    if (watch != NULL && watch->told != 0 && now - watch->told >= BEAT_MS) {
         watch->told = now;
         (void)bk__helper_say(&watch->helper, "\n", 1, NULL);
     }

@@ -21,7 +21,7 @@ struct bk__redis_watch {
 
 /* Started, told everything, and ready. BK_EISOLATION: the program is not there. */
 int bk__redis_watch_start(struct bk__redis_watch *watch, struct bk__redis *redis);
-/* A sign of life, at most one a second. */
+/* A sign of life, at most one a second. NULL is fine. */
 void bk__redis_watch_beat(struct bk__redis_watch *watch);
 /* All is well, or was put right: it ends. */
 void bk__redis_watch_done(struct bk__redis_watch *watch);

@@ -32,8 +32,8 @@ def dumps(folder, table, rounds, size):
     with servers.Postgres() as server:
         fill(server, size)
         socket = f"{server.folder.replace('/', '%2F')}:{server.port}"  # as the peer's programs connect
-        options = {"database": server.url("bot", host=socket), "state_dir": os.path.join(folder, "pg.state"), "run_track": False,
-                   "backup_dir": os.path.join(folder, "pg")}
+        options = {"database": server.url("bot", host=socket), "run_track": False,
+                   "state_dir": os.path.join(folder, "pg.state"), "backup_dir": os.path.join(folder, "pg")}
         with keeper_on(folder, **options) as keeper:
             def ours(packing):
                 made[packing] = keeper.backup.create(compress=packing).result()

@@ -55,6 +55,34 @@ static int refuse_form(const char *form) {
         form);
 }
 
+/* Its value may hold a password and is not repeated. */
+static int refuse_server_form(void) {
+    return bk__fail(BK_EINVAL,
+                    "The option database describes a server, but not as a URL that is "
+                    "understood here. Nothing was touched. Write it without quotes as "
+                    "postgresql://user:password@host:5432/name.");
+}
+
+/* "host=... dbname=...", as libpq takes it: the first keyword tells. */
+static bool is_libpq_settings(const char *value) {
+    static const char *const keywords[] = {"host",   "hostaddr", "port",    "user",
+                                           "dbname", "password", "service", "sslmode"};
+    const char *at = value + strspn(value, " ");
+    size_t size = strcspn(at, " =");
+    bool known = false;
+    for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++) {
+        known =
+            known || (size == strlen(keywords[i]) && strncmp(at, keywords[i], size) == 0);
+    }
+    return known && at[size + strspn(at + size, " ")] == '=';
+}
+
+/* A URL in quotes or behind another word, as jdbc:postgresql://. */
+static bool is_hidden_url(const char *value) {
+    return strstr(value, "postgres") && strstr(value, "://") && value[0] != '/' &&
+           value[0] != '.';
+}
+
 static int hex_digit(char c) {
     return isdigit((unsigned char)c)    ? c - '0'
            : isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10
@@ -184,6 +212,9 @@ int bk__config_database_path(const char *value, char **ret_path) {
     }
     if (scheme) {
         return refuse_store(value, scheme);
+    }
+    if (is_libpq_settings(value) || is_hidden_url(value)) {
+        return refuse_server_form();
     }
     return keep_path(value, strlen(value), false, ret_path);
 }

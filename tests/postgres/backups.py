@@ -207,7 +207,7 @@ def everything_a_database_has(server):
              % box.database)
     before = server.sql(facts)
     made = box.run('backup', 'create')
-    must(made['tables'] == {'users': 200, 'notes': 7, 'other.t': 2, 'p1': 3, 'Odd."name': 0, 'u': 0}, made['tables'])
+    must(made['tables'] == {'users': 200, 'notes': 7, 'other.t': 2, 'p1': 3, '"Odd.""name"': 0, 'u': 0}, made['tables'])
     box.run('backup', 'restore')
     must(server.sql(facts) == before, 'not', before, 'but', server.sql(facts))
     looked = box.sql("select lo_get(4711), (select count from public.m), "

@@ -144,16 +144,24 @@ static bool is_kind(const struct texts *t, const char *kind) {
     return t->kind != NULL && strcmp(t->kind, kind) == 0;
 }
 
-/* "users", or "other.users" where the schema is not public. */
+static bool add_part(struct bk__buf *name, const char *part) {
+    char *quoted = strpbrk(part, ".\"") == NULL ? strdup(part) : bk__pg_name(part);
+    bk__buf_text(name, quoted == NULL ? "" : quoted);
+    free(quoted);
+    return quoted != NULL;
+}
+
+/* "users", or "other.users" where the schema is not public: BK__PG_SHOWN. */
 static char *shown_name(const struct texts *t) {
     const char *space = t->space == NULL ? "" : t->space;
-    const char *tag = t->tag == NULL ? "" : t->tag;
     struct bk__buf name = {0};
+    bool good = true;
     if (*space != '\0' && strcmp(space, "public") != 0) {
-        bk__buf_printf(&name, "%s.", space);
+        good = add_part(&name, space);
+        bk__buf_text(&name, ".");
     }
-    bk__buf_text(&name, tag);
-    char *text = bk__buf_take(&name);
+    good = good && add_part(&name, t->tag == NULL ? "" : t->tag);
+    char *text = good ? bk__buf_take(&name) : NULL;
     bk__buf_free(&name);
     return text;
 }

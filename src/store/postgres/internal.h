@@ -102,10 +102,14 @@ int bk__pg_intake_end(struct bk__pg_intake *intake, struct bk__pg_image *ret);
 
 /* ---- counts.c: rows as the server counts them ------------------------------------------- */
 
-/* Their names as shown: "users", "other.users". SQL for n.nspname, c.relname. */
+/* Their names as shown: "users", "other.users"; a part with a dot of its own is quoted, so that no
+   two tables share a name. SQL for n.nspname, c.relname; image.c does the same. */
+#define BK__PG_PART(name)                                                                \
+    "CASE WHEN " name " ~ '[.\"]' THEN '\"' || replace(" name ", '\"', '\"\"') || '\"' " \
+    "ELSE " name "::text END"
 #define BK__PG_SHOWN                                                                     \
-    "CASE n.nspname WHEN 'public' THEN c.relname::text "                                 \
-    "ELSE n.nspname || '.' || c.relname END"
+    "CASE n.nspname WHEN 'public' THEN '' ELSE " BK__PG_PART(                            \
+        "n.nspname") " || '.' END || " BK__PG_PART("c.relname")
 /* The bot's own tables, a row each: schema, table, shown name, kind, oid, relfilenode. */
 #define BK__PG_TABLES                                                                    \
     "SELECT n.nspname, c.relname, " BK__PG_SHOWN                                         \

@@ -128,6 +128,13 @@ static int poll_connection(struct bk__pg_link *link) {
     }
     const char *message = link->pq.errorMessage(link->conn);
     find_state(message, link->state);
+    if (link->pq.connectionNeedsPassword(link->conn)) {
+        return bk__fail(BK_EDENIED,
+                        "Cannot connect to %.300s: the server wants a password, and none "
+                        "was found. Nothing was touched. Give it in the URL, or in "
+                        "~/.pgpass, which only its owner may read (chmod 600).",
+                        link->shown);
+    }
     return fail(link, "Cannot connect to", message);
 }
 

@@ -21,6 +21,7 @@ struct bk__pg_target;
     F(PGVerbosity, setErrorVerbosity, (PGconn *, PGVerbosity))                           \
     F(PQnoticeProcessor, setNoticeProcessor, (PGconn *, PQnoticeProcessor, void *))      \
     F(void, finish, (PGconn *))                                                          \
+    F(int, connectionNeedsPassword, (const PGconn *))                                    \
     F(char *, errorMessage, (const PGconn *))                                            \
     F(int, socket, (const PGconn *))                                                     \
     F(int, serverVersion, (const PGconn *))                                              \

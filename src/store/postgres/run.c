@@ -5,6 +5,7 @@
  */
 #include <store/postgres/internal.h>
 
+#include <ctype.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -192,6 +193,18 @@ int bk__pg_run_start(const struct bk__pg_link *link, const struct bk__pg_target 
     return err == 0 ? 0 : bk__fail_errno(err, "cannot start", program->argv[0], NULL);
 }
 
+/* A short password is taken for itself only where it stands alone: masked inside of other words it
+   would garble them, and so be told. */
+#define LONG 8
+static bool is_secret(const char *said, const char *at, const char *secret, size_t size) {
+    if (size == 0 || strncmp(at, secret, size) != 0) {
+        return false;
+    }
+    bool joined =
+        (at > said && isalnum((unsigned char)at[-1])) || isalnum((unsigned char)at[size]);
+    return size >= LONG || !joined;
+}
+
 /* What it said on one line, and never the password: a server may repeat what it was told. */
 static char *words(const struct bk__pg_link *link, const struct bk__child *child) {
     const char *said = child->said.data == NULL ? "" : child->said.data;
@@ -199,7 +212,7 @@ static char *words(const struct bk__pg_link *link, const struct bk__child *child
     size_t size = secret == NULL ? 0 : strlen(secret);
     struct bk__buf line = {0};
     for (const char *at = said; *at != '\0';) {
-        if (size > 0 && strncmp(at, secret, size) == 0) {
+        if (is_secret(said, at, secret, size)) {
             bk__buf_text(&line, "***");
             at += size;
         } else {
@@ -230,7 +243,11 @@ static int meaning(const char *said, const char **ret_advice) {
         {"server version mismatch", BK_EUNSUPPORTED,
          "Install a newer postgresql-client."},
         {"unsupported version", BK_EUNSUPPORTED, "Install a newer postgresql-client."},
-        {"permission denied", BK_EDENIED, "Give the database's user the right."},
+        {"row-level security policy", BK_EDENIED,
+         "Rows that this user may not see would be missing. Back up as a superuser, or "
+         "let an administrator run ALTER ROLE ... BYPASSRLS."},
+        {"permission denied", BK_EDENIED,
+         "Give the database's user the right, or back up as the owner of all tables."},
         {"must be owner", BK_EDENIED,
          "Restore as a user who may own what is in the dump."},
         {"must be able to SET ROLE", BK_EDENIED,

@@ -143,6 +143,12 @@ static int meanwhile(void *context) {
     return rc == ENOUGH && bk__clock_mono() < d->last_ms ? 0 : rc;
 }
 
+/* A database whose bytes mean nothing to the server: it could not write them as UTF-8. */
+static bool is_sql_ascii(const struct bk__pg_link *link) {
+    const char *encoding = link->pq.parameterStatus(link->conn, "server_encoding");
+    return encoding != NULL && strcmp(encoding, "SQL_ASCII") == 0;
+}
+
 static int start(struct dumping *d) {
     int64_t wait_ms = bk__config_int(bk__job_config(d->pg->job), BK__OPT_BUSY_WAIT);
     struct bk__pg_link *link = &d->pg->link;
@@ -150,11 +156,13 @@ static int start(struct dumping *d) {
     char *name = bk__text_printf("botkeep %s", d->snapshot);
     char *wait = bk__text_printf("--lock-wait-timeout=%" PRId64,
                                  wait_ms > 0 ? wait_ms : (int64_t)1);
+    const char *encoding =
+        is_sql_ascii(link) ? "--encoding=SQL_ASCII" : "--encoding=UTF8";
     int rc = snapshot == NULL || wait == NULL || name == NULL ? bk__fail_memory() : 0;
     if (rc == 0) {
         const char *const argv[] = {
             d->pg->tools.dump, "--format=custom", "--compress=0", "--no-password",
-            "--encoding=UTF8", snapshot,          wait,           NULL};
+            encoding,          snapshot,          wait,           NULL};
         const struct bk__pg_program program = {.argv = argv,
                                                .database = link->pq.db(link->conn),
                                                .name = name,

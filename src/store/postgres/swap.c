@@ -58,20 +58,23 @@ static int rename_both(struct swapping *s) {
     return rc;
 }
 
-/* Who is in the way: "dashboard (metabase), ..." */
+/* Who is in the way: "dashboard of metabase, prepared transaction x1 of bot". */
 static int in_the_way(struct swapping *s) {
     const char *const values[] = {s->note->database, NULL};
     char *who = NULL;
     int rc = bk__pg_text(&s->ender,
-                         "SELECT string_agg(DISTINCT format('%s of %s', "
-                         "coalesce(nullif(application_name, ''), 'a program'), usename), "
-                         "', ') FROM pg_catalog.pg_stat_activity WHERE datname = $1",
+                         "SELECT string_agg(DISTINCT who, ', ') FROM (SELECT "
+                         "format('%s of %s', coalesce(nullif(application_name, ''), "
+                         "'a program'), usename) AS who FROM pg_catalog.pg_stat_activity "
+                         "WHERE datname = $1 UNION ALL SELECT format('prepared "
+                         "transaction %s of %s', gid, owner) FROM "
+                         "pg_catalog.pg_prepared_xacts WHERE database = $1) x",
                          values, &who);
     if (rc == 0) {
         rc = bk__fail(
             BK_EBUSY,
-            "Connections to the database %.63s could not be ended: %.300s. It was "
-            "not touched. End them, or restore as a user who may, and try again.",
+            "Others use the database %.63s, and this user could not end them: %.300s. "
+            "It was not touched. End them, or restore as a user who may, and try again.",
             s->note->database, *who == '\0' ? "unknown ones" : who);
     }
     free(who);
@@ -80,18 +83,19 @@ static int in_the_way(struct swapping *s) {
 
 static int swap(struct swapping *s) {
     int rc = 0;
+    bool used = true; /* by somebody else */
     s->renamer.meanwhile = meanwhile;
     s->renamer.context = s;
-    for (int i = 0; i < TRIES; i++) {
+    for (int i = 0; used && i < TRIES; i++) {
         end_connections(s);
         rc = rename_both(s);
-        if (rc == 0 || !bk__pg_state_is(&s->renamer, "55006")) {
-            break;
+        used = rc != 0 && bk__pg_state_is(&s->renamer, "55006");
+        if (used) {
+            bk__pg_do(&s->renamer, "ROLLBACK");
         }
-        bk__pg_do(&s->renamer, "ROLLBACK");
     }
     s->renamer.meanwhile = NULL;
-    return rc != 0 && bk__pg_state_is(&s->renamer, "55006") ? in_the_way(s) : rc;
+    return used ? in_the_way(s) : rc;
 }
 
 /* The answer may be lost when the rename is not: only the fresh name tells. */

@@ -68,6 +68,26 @@ static void test_core_config_database__other_stores_are_named(void **state) {
     assert_refused("redisx://h", BK_EUNSUPPORTED);
 }
 
+static void test_core_config_database__servers_in_other_forms(void **state) {
+    (void)state;
+    static const char *const forms[] = {
+        "host=h port=5432 user=u password='sec ret' dbname=db",
+        " dbname = db password=secret",
+        "user=u password=secret",
+        "jdbc:postgresql://u:secret@h/db",
+        "\"postgresql://u:secret@h/db\"",
+        "'postgres://u:secret@h/db'",
+    };
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        assert_refused(forms[i], BK_EINVAL);
+        assert_null(strstr(bk__error_text(), "sec"));
+        assert_non_null(strstr(bk__error_text(), "postgresql://user:password@host"));
+    }
+    char *path = NULL;
+    assert_int_equal(bk__config_database_path("hosts=1.db", &path), 0);
+    free(path);
+}
+
 /* The driver reads them: nothing of them may be lost on the way, the password least of all. */
 static void test_core_config_database__servers_are_kept_as_they_are(void **state) {
     (void)state;
@@ -107,6 +127,7 @@ static void test_core_config_database__urls_without_a_file(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_core_config_database__forms),
+        cmocka_unit_test(test_core_config_database__servers_in_other_forms),
         cmocka_unit_test(test_core_config_database__memory_can_not_be_reached),
         cmocka_unit_test(test_core_config_database__other_stores_are_named),
         cmocka_unit_test(test_core_config_database__servers_are_kept_as_they_are),

@@ -9,9 +9,8 @@ import subprocess
 import sys
 
 import database
-from measure import alternate, median, run, sync
+from measure import HERE, ROOT, alternate, median, run, sync
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PROGRAM = os.path.join(ROOT, "build", "release", "botkeep")
 
 
@@ -157,10 +156,10 @@ def growth(folder, table, rounds, large):
 
 def alone(folder, compress):
     """One backup in a Python process of its own: wall, CPU seconds, and the peak over that process before."""
-    script = (f"import sys, os, time; sys.path[:0] = {[os.path.dirname(os.path.abspath(__file__)), sys.path[0]]!r}\n"
-              "import run as bench\nfrom measure import reset_peak, status_kb\n"
+    script = (f"import sys, os, time; sys.path.insert(0, {HERE!r})\n"
+              "from measure import keeper_on, reset_peak, status_kb\n"
               "reset_peak(); before = status_kb('VmRSS')\n"
-              f"with bench.keeper_on({folder!r}) as keeper:\n"
+              f"with keeper_on({folder!r}) as keeper:\n"
               "    wall, cpu = time.perf_counter(), time.process_time()\n"
               f"    keeper.backup.create(compress={compress!r}).result()\n"
               "    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu\n"

@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import time
 
-from measure import median, run, timed
+from measure import keeper_on, median, run, timed
 
 PART = 100  # one page in so many changes
 
@@ -70,7 +70,7 @@ def unchanged(keeper, table, rounds):
     table.row("backup of what did not change", "in ms", median(seen), 5, " ms")
 
 
-def changes(folder, table, rounds, keeper_on):
+def changes(folder, table, rounds):
     other = os.path.join(folder, "changes")
     os.mkdir(other)
     run("sqlite3", os.path.join(folder, "bot.db"), f".backup {os.path.join(other, 'bot.db')}")

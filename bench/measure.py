@@ -1,9 +1,26 @@
-"""measure.py: medians of alternating runs, /proc figures, tables. Not the benchmarks themselves;
+"""measure.py: a keeper to measure, medians of alternating runs, /proc figures, tables. Not the benchmarks themselves;
 bench/run.py and its parts call it."""
 import os
 import statistics
 import subprocess
+import sys
 import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+LIBRARY = os.path.join(ROOT, "build", "release", "libbotkeep.so.0")
+sys.path.insert(0, os.path.join(ROOT, "bindings", "python"))
+os.environ["BOTKEEP_LIBRARY"] = LIBRARY
+
+from botkeep import Keeper  # noqa: E402
+
+
+def keeper_on(folder, **options):
+    """A keeper of folder/bot.db that does nothing by itself."""
+    given = dict(database=os.path.join(folder, "bot.db"), backup_dir=os.path.join(folder, "backups"),
+                 backup_keep=1, backup_enabled=False, health_enabled=False, log_level="none")
+    given.update(options)
+    return Keeper(**given)
 
 
 def timed(work):

@@ -3,9 +3,9 @@ benchmark's own. Not a test: tests/postgres. bench/run.py calls it."""
 import os
 import sys
 
-from measure import alternate
+from measure import ROOT, alternate, keeper_on
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tests", "support"))
+sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 MB_OF_ROWS = 353  # what the rows below take with their indexes, for a size of 353
 
 
@@ -26,7 +26,6 @@ def fill(server, size):
 
 def dumps(folder, table, rounds, size):
     import servers
-    from run import keeper_on
     peer = os.path.join(folder, "peer.dump")
     made = {}
     with servers.Postgres() as server:

@@ -14,24 +14,11 @@ import tempfile
 import threading
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-LIBRARY = os.path.join(ROOT, "build", "release", "libbotkeep.so.0")
-sys.path.insert(0, os.path.join(ROOT, "bindings", "python"))
-os.environ["BOTKEEP_LIBRARY"] = LIBRARY
-
-import archives  # noqa: E402
-import changes  # noqa: E402
-import database  # noqa: E402
-import postgres  # noqa: E402
-from measure import (Table, alternate, percentile, reset_peak, run, status_kb, sync)  # noqa: E402
-
-
-def keeper_on(folder, **options):
-    from botkeep import Keeper
-    given = dict(database=os.path.join(folder, "bot.db"), backup_dir=os.path.join(folder, "backups"),
-                 backup_keep=1, backup_enabled=False, health_enabled=False, log_level="none")
-    given.update(options)
-    return Keeper(**given)
+import archives
+import changes
+import database
+import postgres
+from measure import HERE, LIBRARY, Table, alternate, keeper_on, percentile, reset_peak, run, status_kb, sync
 
 
 def snapshots(folder, table, rounds):
@@ -179,10 +166,10 @@ def write_latency(folder, table, rounds):
 
 def memory(folder, table, label):
     """In a process of its own: the peak over the host's memory before the library was opened."""
-    script = (f"import sys; sys.path[:0] = {[os.path.dirname(__file__), sys.path[0]]!r}\n"
-              "import run as bench\nfrom measure import reset_peak, status_kb\n"
+    script = (f"import sys; sys.path.insert(0, {HERE!r})\n"
+              "from measure import keeper_on, reset_peak, status_kb\n"
               "reset_peak(); before = status_kb('VmRSS')\n"
-              f"with bench.keeper_on({folder!r}) as keeper:\n"
+              f"with keeper_on({folder!r}) as keeper:\n"
               "    made = keeper.backup.create(compress='gzip').result()\n"
               "    keeper.backup.verify(name=made['name']).result()\n"
               "    keeper.health.snapshot().result()\n"
@@ -256,7 +243,7 @@ def main():
         section("restore", names, archives.restores, folder, table, rounds)
         section("growth", names, archives.growth, folder, table, rounds, wanted.large)
         section("encryption", names, encryption, folder, table, rounds)
-        section("changes", names, changes.changes, folder, table, rounds, keeper_on)
+        section("changes", names, changes.changes, folder, table, rounds)
         section("postgres", names, postgres.dumps, folder, table, rounds, wanted.size)
         section("health", names, health, folder, table, rounds)
         section("latency", names, write_latency, folder, table, rounds)

@@ -1,5 +1,6 @@
 /*
- * Deleting one backup.
+ * Deleting one backup, in whatever form it is kept. Not deciding which: retention.h.
+ * Called by prune.c and consolidate.c, under the folder's lock.
  */
 #ifndef BK_BACKUP_REMOVE_H
 #define BK_BACKUP_REMOVE_H

@@ -190,12 +190,11 @@ int bk__prune_folder(const char *dir, struct bk__prune *prune) {
 
 /* ---- by the options ------------------------------------------------------------------- */
 
-/* The clock for ages: never ahead of where it would be without a jump since the bot's run began, so
-   that one that jumps forward makes nothing old. Also in a helper process, and in a tool beside the
-   bot: the run is recorded. */
-static int64_t wall_at_most(struct bk__job *job) {
+/* Never ahead of where the clock would be without a jump since the bot's run began, so that one that
+   jumps forward makes nothing old. Also in a helper process, and in a tool beside the bot: the run
+   is recorded. */
+static int64_t steady_now(struct bk__job *job, int64_t wall) {
     struct json_object *run = NULL;
-    int64_t wall = bk__job_wall(job);
     int64_t steady = wall;
     if (bk__job_call(job, "lifecycle.status", NULL, &run) == 0 &&
         bk__stamp_parse(bk__json_text(run, "started_at", ""), &steady)) {
@@ -208,6 +207,7 @@ static int64_t wall_at_most(struct bk__job *job) {
 /* The rules in force; the zone is the caller's to release. */
 static int load_rules(struct bk__job *job, struct bk__rules *ret) {
     const struct bk__config *config = bk__job_config(job);
+    int64_t wall = bk__job_wall(job);
     struct bk__zone *zone = NULL;
     int rc = bk__calendar_zone(config, &zone);
     *ret =
@@ -216,7 +216,8 @@ static int load_rules(struct bk__job *job, struct bk__rules *ret) {
                            .daily = bk__config_int(config, BK__OPT_BACKUP_KEEP_DAILY),
                            .weekly = bk__config_int(config, BK__OPT_BACKUP_KEEP_WEEKLY),
                            .monthly = bk__config_int(config, BK__OPT_BACKUP_KEEP_MONTHLY),
-                           .now_ms = wall_at_most(job),
+                           .now_ms = steady_now(job, wall),
+                           .wall_ms = wall,
                            .zone = zone};
     return rc;
 }

@@ -39,6 +39,15 @@ static bool is_now_right(const struct bk__retain *items, size_t count, int64_t n
     return 2 * future <= count;
 }
 
+/* The run's clock does not jump, but it may have begun wrong: on a machine that has none of its own,
+   before it was set. Then the backups outvote it. */
+static int64_t choose_now(const struct bk__retain *items, size_t count,
+                          const struct bk__rules *rules) {
+    bool late = rules->wall_ms > rules->now_ms;
+    return late && !is_now_right(items, count, rules->now_ms) ? rules->wall_ms
+                                                              : rules->now_ms;
+}
+
 /* Where the time belongs among the ends of the falling runs found so far: behind all that are not
    earlier. The ends' indexes stand in items[0..length).slot. */
 static size_t place_of(const struct bk__retain *items, size_t length, int64_t time) {
@@ -262,8 +271,9 @@ void bk__retention_decide(struct bk__retain *items, size_t count,
         items[i].stays = 0;
         items[i].reason[0] = '\0';
     }
-    mark_order(items, count, rules->now_ms);
-    measure_age(items, count, rules->now_ms);
+    int64_t now_ms = choose_now(items, count, rules);
+    mark_order(items, count, now_ms);
+    measure_age(items, count, now_ms);
     keep_single(items, count, rules);
     keep_kinds(items, count, rules->keep);
     keep_tail(items, count, rules, BK__STAY_DAILY);

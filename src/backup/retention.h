@@ -53,7 +53,8 @@ struct bk__rules {
     int64_t keep;                   /* of each kind; 0: all */
     int64_t days;                   /* 0: age keeps none */
     int64_t daily, weekly, monthly; /* 0: none */
-    int64_t now_ms;
+    int64_t now_ms;                 /* by a clock that does not jump */
+    int64_t wall_ms; /* by the wall clock, for where most backups are later than now_ms */
     struct bk__zone *zone; /* of days, weeks and months */
     const char *spare;     /* a name that stays in any case; NULL: none */
 };

@@ -255,10 +255,12 @@ static bool add_leader(struct bk__job *job, struct json_object *result) {
                     : bk__json_put(result, "leader_pid", NULL));
 }
 
-/* Whether our monotonic clock is the one it has noted: it begins anew with the machine. */
-static bool is_of_this_boot(const struct bk__run_record *record) {
+/* Whether it may go on, and our monotonic clock is the one it has noted: that begins anew with the
+   machine. */
+static bool shares_our_clock(const struct bk__run_record *record) {
     char boot_id[64] = "";
-    return bk__system_boot_id(boot_id) && strcmp(boot_id, record->boot_id) == 0;
+    return !record->ended[0] && bk__system_boot_id(boot_id) &&
+           strcmp(boot_id, record->boot_id) == 0;
 }
 
 int bk__run_status(struct bk__job *job) {
@@ -274,7 +276,7 @@ int bk__run_status(struct bk__job *job) {
     int64_t oldest = 0;
     struct bk__keeper *k = bk__job_keeper(job);
     struct json_object *result = bk__job_result(job);
-    bool steady = room != &other || is_of_this_boot(&other.record);
+    bool steady = room != &other || shares_our_clock(&other.record);
     int64_t uptime = steady ? bk__job_mono(job) - room->record.started_mono
                             : bk__job_wall(job) - room->record.started_wall;
     bool good =

@@ -303,6 +303,25 @@ static void test_backup_retention__one_of_the_past_does_not_age(void **state) {
     assert_stay(&list, "4");
 }
 
+/* A machine without a clock of its own: the run began in 1970, then the time was set. */
+static void test_backup_retention__a_run_that_began_too_early_is_outvoted(void **state) {
+    struct list list = {0};
+    struct bk__rules rules = {.keep = 1, .days = 5, .now_ms = 9 * DAY};
+
+    (void)state;
+    for (int i = 1; i <= 10; i++) {
+        add(&list, "auto", i, (1000 + i) * DAY, true);
+    }
+    rules.wall_ms = 1011 * DAY;
+    decide_by(&list, rules);
+    assert_stay(&list, "7 8 9 10");
+    /* A clock that jumps while it lives is not: the backups are on the side of the run. */
+    rules.now_ms = 1011 * DAY;
+    rules.wall_ms = 9000 * DAY;
+    decide_by(&list, rules);
+    assert_stay(&list, "7 8 9 10");
+}
+
 static void test_backup_retention__a_clock_at_1970_keeps_all_tails(void **state) {
     struct list list = {0};
 
@@ -412,6 +431,7 @@ int main(void) {
         cmocka_unit_test(test_backup_retention__a_bot_that_slept_loses_no_days),
         cmocka_unit_test(test_backup_retention__one_of_the_future_pushes_no_day_out),
         cmocka_unit_test(test_backup_retention__one_of_the_past_does_not_age),
+        cmocka_unit_test(test_backup_retention__a_run_that_began_too_early_is_outvoted),
         cmocka_unit_test(test_backup_retention__a_clock_at_1970_keeps_all_tails),
         cmocka_unit_test(test_backup_retention__what_others_are_made_of_stays),
         cmocka_unit_test(test_backup_retention__a_circle_of_bases_ends),

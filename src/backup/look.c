@@ -62,7 +62,7 @@ static int pick_ours(struct bk__job *job, const struct bk__catalogue *catalogue,
     const char *dir = bk__config_text(bk__job_config(job), BK__OPT_BACKUP_DIR);
     int rc = bk__catalogue_pick(catalogue, dir, name, &manifest);
     if (rc == 0) {
-        rc = bk__scratch_open(job, &look->scratch);
+        rc = bk__scratch_open(job, BK__SCRATCH_LOOK, &look->scratch);
     }
     if (rc == 0) {
         look->image = bk__scratch_file(&look->scratch, "image.db");

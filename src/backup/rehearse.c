@@ -22,10 +22,8 @@
 #include <backup/seal/encryption.h>
 #include <backup/extract.h>
 #include <backup/catalogue/folder.h>
+#include <backup/catalogue/scratch.h>
 #include <backup/record.h>
-
-#define SCRATCH                                                                          \
-    "rehearsal.tmp" /* in state.dir; what a kill left is dropped by the next */
 
 /* One rehearsal. */
 struct rehearsal {
@@ -95,7 +93,6 @@ static int prove(const struct rehearsal *r) {
 }
 
 static int restore_and_prove(const struct rehearsal *r) {
-    bk__folder_drop(r->scratch);
     int rc = bk__extract_new(r->job, r->dir, r->manifest, r->scratch);
     if (rc == 0) {
         rc = prove(r);
@@ -165,27 +162,15 @@ static int rehearse(struct rehearsal *r) {
     return rc;
 }
 
-static int under_lock(struct rehearsal *r) {
-    const char *state = bk__config_text(bk__job_config(r->job), BK__OPT_STATE_DIR);
-    char *path = bk__file_join(state, "rehearsal.lock");
-    r->scratch = bk__file_join(state, SCRATCH);
-    if (path == NULL || r->scratch == NULL) {
-        free(path);
-        return bk__fail_memory();
-    }
-    int lock = bk__file_lock(path, 0, NULL);
-    int rc = 0;
-    if (lock == -EWOULDBLOCK) {
-        rc = bk__fail(BK_EBUSY, "Another process is rehearsing a restore. Nothing was "
-                                "done. Wait for it.");
-    } else if (lock < 0) {
-        rc = bk__fail_errno(lock, "cannot lock", path, NULL);
-    }
-    free(path);
+/* One at a time; what a kill leaves is removed by the next one, or by the next backup. */
+static int rehearse_aside(struct rehearsal *r) {
+    struct bk__scratch scratch = {0};
+    int rc = bk__scratch_open(r->job, BK__SCRATCH_REHEARSAL, &scratch);
     if (rc == 0) {
-        rc = rehearse(r);
-        bk__file_close(lock);
+        r->scratch = bk__scratch_file(&scratch, "restored");
+        rc = r->scratch == NULL ? BK_ENOMEM : rehearse(r);
     }
+    bk__scratch_close(&scratch);
     return rc;
 }
 
@@ -236,7 +221,7 @@ int bk__backup_rehearse(struct bk__job *job) {
             bk__catalogue_pick(&catalogue, r.dir, bk__job_text(job, "name"), &r.manifest);
     }
     if (rc == 0) {
-        rc = under_lock(&r);
+        rc = rehearse_aside(&r);
     }
     if (rc == 0) {
         rc = fill_result(&r);

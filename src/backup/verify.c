@@ -307,7 +307,7 @@ static int check_foreigners(struct check *check, const struct bk__catalogue *cat
         return 1;
     }
     if (rc == 0) {
-        rc = bk__scratch_open(check->job, &scratch);
+        rc = bk__scratch_open(check->job, BK__SCRATCH_LOOK, &scratch);
     }
     for (size_t i = 0; rc == 0 && i < list.count; i++) {
         if (one == NULL || one == &list.items[i]) {

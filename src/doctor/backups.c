@@ -80,12 +80,13 @@ static int judge_rehearsal(struct bk__job *job, struct bk__findings *findings,
     }
     int64_t age = bk__job_wall(job) - at;
     if (!bk__json_bool(rehearsal, "ok", false)) {
-        return bk__find(findings,
-                        (struct bk__advice){"rehearsal_failed", BK__PROBLEM,
-                                            "Run: botkeep backup create, then botkeep "
-                                            "backup rehearse"},
-                        "The last rehearsal of a restore said: %s",
-                        bk__json_text(rehearsal, "error", ""));
+        return bk__find(
+            findings,
+            (struct bk__advice){"rehearsal_failed", BK__PROBLEM,
+                                "Mend what it names, or make a new backup; then "
+                                "run: botkeep backup rehearse"},
+            "The last rehearsal of a restore said: %s",
+            bk__json_text(rehearsal, "error", ""));
     }
     if (age < -SLACK_MS) {
         return bk__find(findings, advice,

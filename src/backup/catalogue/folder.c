@@ -225,16 +225,15 @@ static void collect(struct bk__job *job, const char *dir) {
 }
 
 int bk__folder_hide(struct bk__job *job, struct bk__folder *folder) {
-    return folder->scratch.path != NULL ? 0
-                                        : bk__scratch_open_hidden(job, &folder->scratch);
+    return folder->scratch.path != NULL
+               ? 0
+               : bk__scratch_open(job, BK__SCRATCH_HIDDEN, &folder->scratch);
 }
 
-static int hide_or_collect(struct bk__job *job, struct bk__folder *folder) {
-    if (bk__encryption_wanted(bk__job_config(job))) {
-        return bk__folder_hide(job, folder);
-    }
-    bk__scratch_sweep_hidden(job);
-    return 0;
+/* What killed runs left goes before room is asked for. */
+static int collect_and_hide(struct bk__job *job, struct bk__folder *folder) {
+    bk__scratch_sweep(job);
+    return bk__encryption_wanted(bk__job_config(job)) ? bk__folder_hide(job, folder) : 0;
 }
 
 int bk__folder_open(struct bk__job *job, struct bk__folder *ret) {
@@ -246,7 +245,7 @@ int bk__folder_open(struct bk__job *job, struct bk__folder *ret) {
     int rc = prepare(folder.path);
     if (rc == 0) {
         folder.lock_fd = take_lock(job, folder.path, LOCK_NAME);
-        rc = folder.lock_fd < 0 ? folder.lock_fd : hide_or_collect(job, &folder);
+        rc = folder.lock_fd < 0 ? folder.lock_fd : collect_and_hide(job, &folder);
     }
     if (rc != 0) {
         bk__folder_close(&folder);

@@ -1,6 +1,6 @@
 /*
- * state.dir/scratch and state.dir/hidden: made, locked, emptied. Nothing that anybody needs later is in it.
- * Called by look.c, the foreign backups, and folder.c for what is or becomes encrypted.
+ * state.dir/scratch, hidden and rehearsal: made, locked, emptied. Nothing that anybody needs later is in
+ * them. Called by look.c, rehearse.c, the foreign backups, and folder.c for what is or becomes encrypted.
  */
 #include <backup/catalogue/scratch.h>
 
@@ -20,8 +20,9 @@ struct place {
     const char *folder;
     const char *lock;
 };
-static const struct place looking = {"scratch", "scratch.lock"};
-static const struct place hidden = {"hidden", "hidden.lock"};
+static const struct place places[] = {{"scratch", "scratch.lock"},
+                                      {"hidden", "hidden.lock"},
+                                      {"rehearsal", "rehearsal.lock"}};
 
 static const char *state_dir(struct bk__job *job) {
     return bk__config_text(bk__job_config(job), BK__OPT_STATE_DIR);
@@ -67,8 +68,9 @@ static void empty(const char *dir, int deep) {
     bk__file_list_free(names, count);
 }
 
-static int open_place(struct bk__job *job, const struct place *place,
-                      struct bk__scratch *ret) {
+int bk__scratch_open(struct bk__job *job, enum bk__scratch_use use,
+                     struct bk__scratch *ret) {
+    const struct place *place = &places[use];
     char *path = bk__file_join(state_dir(job), place->folder);
     if (path == NULL) {
         return bk__fail_memory();
@@ -88,18 +90,10 @@ static int open_place(struct bk__job *job, const struct place *place,
     return 0;
 }
 
-int bk__scratch_open(struct bk__job *job, struct bk__scratch *ret) {
-    return open_place(job, &looking, ret);
-}
-
-int bk__scratch_open_hidden(struct bk__job *job, struct bk__scratch *ret) {
-    return open_place(job, &hidden, ret);
-}
-
 /* Whoever holds the lock is at work there and empties it; without a lock nobody ever was. */
-void bk__scratch_sweep_hidden(struct bk__job *job) {
-    char *lock = bk__file_join(state_dir(job), hidden.lock);
-    char *path = bk__file_join(state_dir(job), hidden.folder);
+static void sweep(struct bk__job *job, const struct place *place) {
+    char *lock = bk__file_join(state_dir(job), place->lock);
+    char *path = bk__file_join(state_dir(job), place->folder);
     if (lock != NULL && path != NULL && bk__file_exists(lock)) {
         int fd = bk__file_lock(lock, 0, NULL);
         if (fd >= 0) {
@@ -109,6 +103,12 @@ void bk__scratch_sweep_hidden(struct bk__job *job) {
     }
     free(lock);
     free(path);
+}
+
+void bk__scratch_sweep(struct bk__job *job) {
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        sweep(job, &places[i]);
+    }
 }
 
 void bk__scratch_empty(struct bk__scratch *scratch) {

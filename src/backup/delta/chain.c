@@ -238,7 +238,7 @@ static int check_in(struct bk__job *job, const char *dir,
 static int check_delta(struct bk__job *job, const char *dir,
                        const struct bk__manifest *manifest) {
     struct bk__scratch scratch = {0};
-    int rc = bk__scratch_open(job, &scratch);
+    int rc = bk__scratch_open(job, BK__SCRATCH_LOOK, &scratch);
     if (rc != 0) {
         return rc;
     }

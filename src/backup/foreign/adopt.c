@@ -258,7 +258,7 @@ static int adopt_chosen(struct adoption *a) {
 
 static int run(struct adoption *a) {
     const char *dir = bk__config_text(bk__job_config(a->job), BK__OPT_BACKUP_DIR);
-    int rc = bk__scratch_open(a->job, &a->scratch);
+    int rc = bk__scratch_open(a->job, BK__SCRATCH_LOOK, &a->scratch);
     if (rc == 0) {
         rc = bk__folder_open(a->job, &a->folder);
     }

@@ -47,7 +47,7 @@ int bk__alien_open(struct bk__job *job, const struct bk__catalogue *catalogue,
         return rc;
     }
     alien.name = alien.foreign->name;
-    rc = bk__scratch_open(job, &alien.scratch);
+    rc = bk__scratch_open(job, BK__SCRATCH_LOOK, &alien.scratch);
     if (rc == 0) {
         rc = bk__alien_examine(job, &alien.scratch, alien.foreign, &alien.examined);
         bk__memo_save(job, &alien.list);

@@ -12,12 +12,14 @@
 #include <unistd.h>
 
 #include <base/text.h>
+#include <core/config.h>
 #include <core/error.h>
 #include <core/job.h>
 #include <os/file.h>
 #include <backup/delta/chain.h>
 #include <backup/catalogue/folder.h>
 #include <backup/catalogue/manifest.h>
+#include <backup/seal/encryption.h>
 
 #define SLACK (INT64_C(1) << 20)
 
@@ -153,10 +155,27 @@ static int build(const char *path, const char *aside,
     return rc;
 }
 
-int bk__extract_file(const char *path, int64_t needed,
+int bk__extract_place(struct bk__job *job, const char *path) {
+    const struct bk__config *config = bk__job_config(job);
+    if (!bk__encryption_wanted(config) ||
+        !bk__encryption_inside(path, bk__config_text(config, BK__OPT_BACKUP_DIR))) {
+        return 0;
+    }
+    return bk__fail(
+        BK_EINVAL,
+        "%s lies in the folder of the backups, where nothing plain is written "
+        "while they are encrypted. Nothing was restored. Give \"to\" a path "
+        "outside of it.",
+        path);
+}
+
+int bk__extract_file(struct bk__job *job, const char *path, int64_t needed,
                      int (*fill_it)(void *context, int fd, const char *aside),
                      void *context) {
-    int rc = check_free(path);
+    int rc = bk__extract_place(job, path);
+    if (rc == 0) {
+        rc = check_free(path);
+    }
     if (rc == 0) {
         rc = check_space(path, needed);
     }
@@ -187,5 +206,5 @@ static int fill_outgoing(void *context, int fd, const char *aside) {
 int bk__extract_to(struct bk__job *job, const char *dir,
                    const struct bk__manifest *manifest, const char *path) {
     struct outgoing out = {job, dir, manifest};
-    return bk__extract_file(path, manifest->database_bytes, fill_outgoing, &out);
+    return bk__extract_file(job, path, manifest->database_bytes, fill_outgoing, &out);
 }

@@ -16,6 +16,9 @@ struct bk__manifest;
 int bk__extract_new(struct bk__job *job, const char *dir,
                     const struct bk__manifest *manifest, const char *path);
 
+/* BK_EINVAL: encrypted backups are asked for, and the path is in their folder. The ones below ask. */
+int bk__extract_place(struct bk__job *job, const char *path);
+
 /* The same into path for a caller outside: a file of that name must not exist, nor one that SQLite
    would take for its journal; and path appears whole or not at all. */
 int bk__extract_to(struct bk__job *job, const char *dir,
@@ -29,7 +32,7 @@ int bk__extract_folder(struct bk__job *job, const char *dir,
 
 /* The same for what somebody else puts into the file: fill_it gets it empty, under the name it has until
    it is whole; needed is how many bytes it may take. The file is flushed after it. */
-int bk__extract_file(const char *path, int64_t needed,
+int bk__extract_file(struct bk__job *job, const char *path, int64_t needed,
                      int (*fill_it)(void *context, int fd, const char *aside),
                      void *context);
 

@@ -128,12 +128,14 @@ static const struct bk__field list_result[] = {
     {"foreign[].bytes", "int", "", "", "Its size, with what belongs to it."},
     {"foreign[].created_at", "text", "", "", "When it was made."},
     {"foreign[].time_from", "text", "", "name|file",
-     "Where that stands: in its name (taken as UTC), or only in the file system."},
-    {"foreign[].state", "text", "", "unknown|whole|torn",
-     "What backup.verify found; unknown before, and when the file changed."},
+     "Where that stands: in its name, or only in the file system."},
+    {"foreign[].state", "text", "", "unknown|whole|torn|unsupported",
+     "What backup.verify found; unknown before, and when the file changed. "
+     "Unsupported: of a kind that cannot be looked into."},
     {"foreign[].adopted", "text?", "", "", "Our backup that was made from it."},
     {"foreign[].checked_at", "text", "", "", "When it was verified."},
-    {"foreign[].error", "text~", "", "", "Why it is torn."},
+    {"foreign[].error", "text~", "", "",
+     "Why it is torn, or what it is that is not supported."},
     {"foreign[].link", "text~", "", "", "A symbolic link that leads to it."},
     {0}};
 
@@ -150,11 +152,10 @@ static const struct bk__field verify_arguments[] = {
 static const struct bk__field verify_result[] = {
     {"backups", "list", "", "", "What was read."},
     {"backups[].name", "text", "", "", "Its name."},
-    {"backups[].state", "text", "", "good|damaged|torn|unreadable",
+    {"backups[].state", "text", "", "good|damaged|torn|unreadable|unsupported",
      "damaged: its bytes are not those its manifest tells of. torn: a part of it is "
-     "missing, "
-     "or its manifest. unreadable: the system does not let it be read, or this version "
-     "cannot."},
+     "missing, or its manifest. unreadable: the system does not let it be read. "
+     "unsupported: another kind, or of a later version."},
     {"backups[].verified", "bool", "", "", "Whether its state is good."},
     {"backups[].depth", "text", "", "full|sealed|sample|structure",
      "sealed: it is encrypted and its key is not here, so only SHA-256 and frames were "

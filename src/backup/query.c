@@ -72,7 +72,7 @@ static int extract(struct extraction *e, const char *to) {
         return bk__fail_memory();
     }
     int64_t size = bk__file_size_of(e->look.image);
-    int rc = bk__extract_file(path, size < 0 ? 0 : size, fill, e);
+    int rc = bk__extract_file(e->job, path, size < 0 ? 0 : size, fill, e);
     if (rc == 0 && !(bk__json_add_text(e->report, "name", e->look.name) &&
                      bk__json_add_text(e->report, "path", path) &&
                      bk__json_add_int(e->report, "bytes", bk__file_size_of(path)))) {

@@ -108,7 +108,10 @@ static void note_outcome(struct check *check, struct bk__manifest *manifest,
 }
 
 static const char *state_of(const struct found *found) {
-    return found->rc >= 0 ? "good" : found->rc == BK_ECORRUPT ? found->bad : "unreadable";
+    return found->rc >= 0                 ? "good"
+           : found->rc == BK_ECORRUPT     ? found->bad
+           : found->rc == BK_EUNSUPPORTED ? "unsupported"
+                                          : "unreadable";
 }
 
 static bool add_entry(struct check *check, const struct found *found) {
@@ -269,8 +272,14 @@ static bool add_found(struct json_object *entry, const struct bk__foreign *forei
             bk__json_add_text(entry, "by_hand", found->by_hand));
 }
 
+/* Among all of them, one of a kind that cannot be looked into is neither good nor a failure. */
+static int tell_unsupported(struct check *check, const struct found *found) {
+    bk__job_log(check->job, "warning", "%s", found->error);
+    return add_entry(check, found) ? 0 : bk__fail_memory();
+}
+
 static int check_foreign(struct check *check, const struct bk__scratch *scratch,
-                         struct bk__foreign *foreign) {
+                         struct bk__foreign *foreign, bool alone) {
     struct bk__examined examined = {0};
     struct found found = {.name = foreign->name, .bad = "torn"};
     found.rc = bk__alien_examine(check->job, scratch, foreign, &examined);
@@ -283,7 +292,8 @@ static int check_foreign(struct check *check, const struct bk__scratch *scratch,
     }
     found.error = error;
     found.checked = found.rc == 0 || found.rc == BK_ECORRUPT ? foreign->bytes : 0;
-    int rc = count_one(check, &found);
+    int rc = found.rc == BK_EUNSUPPORTED && !alone ? tell_unsupported(check, &found)
+                                                   : count_one(check, &found);
     if (rc == 0 && found.rc == 0) {
         size_t last = json_object_array_length(check->list) - 1;
         struct json_object *entry = json_object_array_get_idx(check->list, last);
@@ -311,7 +321,7 @@ static int check_foreigners(struct check *check, const struct bk__catalogue *cat
     }
     for (size_t i = 0; rc == 0 && i < list.count; i++) {
         if (one == NULL || one == &list.items[i]) {
-            rc = check_foreign(check, &scratch, &list.items[i]);
+            rc = check_foreign(check, &scratch, &list.items[i], one != NULL);
             bk__scratch_empty(&scratch);
         }
     }

@@ -146,8 +146,9 @@ struct bk__store_driver {
     /* --- on copies of what other tools made; NULL where there is nothing like it ------------ */
 
     /* A copied database with copies of what stood beside it (-wal, -journal): takes that in, as
-       the engine itself would after a crash. Afterwards it is one file. */
-    int (*settle)(struct bk__job *job, const char *path);
+       the engine itself would after a crash. Afterwards it is one file. *ret_more: the -wal held more
+       than that, of a transaction that is not whole in it. BK_ECORRUPT: they do not fit together. */
+    int (*settle)(struct bk__job *job, const char *path, bool *ret_more);
     /* Runs a text dump of this engine into path, an empty file. BK_ECORRUPT: the dump is cut off
        or does not run, and why. */
     int (*load)(struct bk__job *job, const char *script_path, const char *path);

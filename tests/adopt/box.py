@@ -58,6 +58,7 @@ class Box:
         self.database = os.path.join(self.folder, 'bot.db')
         self.options = options
         self.environment = {}
+        self.user = None  # another one to run the program as
         self.writer = None
         db = self.connect()
         db.execute('PRAGMA journal_mode = WAL')
@@ -96,7 +97,7 @@ class Box:
             flags += ['--' + name.replace('_', '-'), value]
         clean = {k: v for k, v in os.environ.items() if not k.startswith(('BACKUP_', 'DATABASE_', 'REDIS_', 'PG'))}
         return Done(subprocess.run([BOTKEEP, *words, *flags], cwd=self.folder, env=dict(clean, **self.environment),
-                                   capture_output=True, text=True, timeout=120))
+                                   capture_output=True, text=True, timeout=120, user=self.user))
 
     def good(self, *words, **options):
         done = self.run(*words, **options)

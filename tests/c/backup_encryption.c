@@ -344,6 +344,20 @@ static void test_backup_encryption__a_mistyped_public_key_is_refused(void **stat
     assert_refused("BK_EINVAL");
 }
 
+static void test_backup_encryption__nothing_plain_is_put_among_the_backups(void **state) {
+    char args[1200];
+    (void)state;
+    with_key(ROWS_SMALL);
+    box_create(NULL);
+    snprintf(args, sizeof args, "{\"to\":\"%s\"}", sandbox_path("backups/look.db"));
+    box_run("backup.restore", args);
+    box_assert_failed("BK_EINVAL", "nothing plain", NULL);
+    strcpy(strrchr(args, '}'), ",\"query\":\"SELECT 1\"}");
+    box_run("backup.extract", args);
+    box_assert_failed("BK_EINVAL", "nothing plain", NULL);
+    assert_false(box_has("backups/look.db") || box_has("backups/look.db.botkeep-tmp"));
+}
+
 static void test_backup_encryption__the_key_beside_the_backups_is_refused(void **state) {
     char args[512];
     (void)state;
@@ -476,6 +490,7 @@ int main(void) {
         TEST(a_database_is_no_key_file),
         TEST(a_secret_in_the_place_of_the_public_key_is_not_told),
         TEST(a_mistyped_public_key_is_refused),
+        TEST(nothing_plain_is_put_among_the_backups),
         TEST(the_key_beside_the_backups_is_refused),
         TEST(a_state_folder_among_the_backups_is_refused),
         TEST(a_key_lost_later_stops_backups_and_restores),

@@ -80,7 +80,8 @@ static bool add_skipped(struct adoption *a, const struct bk__foreign *foreign,
 
 /* Alone it is an error; among all of them it is one that was left out. */
 static int skip(struct adoption *a, const struct bk__foreign *foreign, int rc) {
-    bool own = rc == BK_ECORRUPT || rc == BK_EUNSUPPORTED || rc == BK_EBUSY;
+    bool own = rc == BK_ECORRUPT || rc == BK_EUNSUPPORTED || rc == BK_EBUSY ||
+               rc == BK_EDENIED || rc == BK_ENOTFOUND || rc == BK_EIO;
     if (!a->all || !own) {
         return rc;
     }

@@ -16,12 +16,12 @@ int bk__alien_examine(struct bk__job *job, const struct bk__scratch *scratch,
                       struct bk__foreign *foreign, struct bk__examined *ret) {
     struct bk__examined examined = {0};
     int rc = bk__examine(job, scratch, foreign, &examined);
-    if (rc != 0 && rc != BK_ECORRUPT) {
+    if (rc != 0 && rc != BK_ECORRUPT && rc != BK_EUNSUPPORTED) {
         return rc;
     }
     free(foreign->error);
     foreign->error = rc == 0 ? NULL : strdup(bk__error_text());
-    foreign->state = rc == 0 ? BK__WHOLE : BK__TORN;
+    foreign->state = rc == 0 ? BK__WHOLE : rc == BK_ECORRUPT ? BK__TORN : BK__UNSUPPORTED;
     foreign->checked_ms = bk__job_wall(job);
     if (rc == 0 && foreign->guess.content != BK__SET) {
         foreign->guess.content = examined.content;

@@ -42,8 +42,15 @@ int bk__examine_torn(const struct bk__look_at *at, const char *why) {
                     why);
 }
 
-/* Keeps the first note. */
-static int add_note(struct bk__look_at *at, const char *text) {
+int bk__examine_unsupported(const struct bk__look_at *at, const char *why) {
+    return bk__fail(
+        BK_EUNSUPPORTED,
+        "%s can neither be checked nor restored here: %s. Nothing was changed. "
+        "It stays where it is, for the program that made it.",
+        at->name, why);
+}
+
+int bk__examine_note(struct bk__look_at *at, const char *text) {
     if (at->ret->note == NULL) {
         at->ret->note = strdup(text);
     }
@@ -136,7 +143,8 @@ static int keep_image(struct bk__look_at *at, const struct bk__store_driver *dri
                                                                   : BK__IMAGE_DATABASE;
     struct bk__manifest *image = &at->ret->images[which];
     if (image->name[0] != '\0') {
-        return add_note(at, "it holds more than one database; the first one is meant");
+        return bk__examine_note(
+            at, "it holds more than one database; the first one is meant");
     }
     int rc = describe(at, driver->name, driver->content, report, image);
     if (rc == 0 && which == BK__IMAGE_DATABASE && at->ret->tables == NULL) {
@@ -145,24 +153,28 @@ static int keep_image(struct bk__look_at *at, const struct bk__store_driver *dri
     return rc;
 }
 
+/* With what the driver's error says between this mark and the end of the sentence. */
+static int tear_with(struct bk__look_at *at, const char *mark) {
+    const char *from = strstr(bk__error_text(), mark);
+    char *text = strdup(from == NULL ? bk__error_text() : from);
+    if (text == NULL) {
+        return bk__fail_memory();
+    }
+    text[strcspn(text, "\n")] = '\0';
+    char *end = strstr(text, ". ");
+    if (end != NULL) {
+        *end = '\0';
+    }
+    int rc = bk__examine_torn(at, strncmp(text, ": ", 2) == 0 ? text + 2 : text);
+    free(text);
+    return rc;
+}
+
 /* The driver's own proof; what is wrong is told of the backup, not of the scratch file. */
 static int prove(struct bk__look_at *at, const struct bk__store_driver *driver,
                  struct json_object *report) {
     int rc = driver->prove(at->job, at->raw, report);
-    if (rc == BK_ECORRUPT) {
-        const char *why = strstr(bk__error_text(), ": ");
-        char *text = strdup(why == NULL ? bk__error_text() : why + 2);
-        if (text == NULL) {
-            return bk__fail_memory();
-        }
-        char *end = strstr(text, ". ");
-        if (end != NULL) {
-            *end = '\0';
-        }
-        rc = bk__examine_torn(at, text);
-        free(text);
-    }
-    return rc;
+    return rc == BK_ECORRUPT ? tear_with(at, ": ") : rc;
 }
 
 /* ---- SQLite --------------------------------------------------------------------------------- */
@@ -210,8 +222,9 @@ static int copy_beside(struct bk__look_at *at, const char *ending) {
 
 static int settle(struct bk__look_at *at) {
     const struct bk__foreign *foreign = at->foreign;
+    bool more = false;
     int rc = 0;
-    if (at->in_set || (!foreign->has_wal && !foreign->has_journal)) {
+    if (!foreign->has_wal && !foreign->has_journal) {
         return 0;
     }
     if (foreign->has_wal) {
@@ -221,7 +234,12 @@ static int settle(struct bk__look_at *at) {
         rc = copy_beside(at, "-journal");
     }
     if (rc == 0) {
-        rc = bk__store_driver_of("db")->settle(at->job, at->raw);
+        rc = bk__store_driver_of("db")->settle(at->job, at->raw, &more);
+    }
+    if (rc == 0 && more) {
+        rc = bk__examine_note(at,
+                              "the -wal that was copied with it ends in the middle of a "
+                              "transaction, or is damaged: what follows is not in it");
     }
     if (rc == BK_ECORRUPT) {
         rc = bk__examine_torn(at, "the database and what was copied beside it are not of "
@@ -236,8 +254,9 @@ static int examine_sqlite(struct bk__look_at *at) {
         rc = prove_sqlite(at);
     }
     if (rc == 0 && at->foreign->guess.main_alone && !at->foreign->has_wal) {
-        rc = add_note(at, "the tool that made it copies the main file alone: what stood "
-                          "in the -wal at that time is not in it");
+        rc = bk__examine_note(
+            at, "the tool that made it copies the main file alone: what stood "
+                "in the -wal at that time is not in it");
     }
     return rc;
 }
@@ -274,13 +293,7 @@ static int load(struct bk__look_at *at) {
         rc = bk__store_driver_of("db")->load(at->job, at->raw, database);
     }
     if (rc == BK_ECORRUPT) {
-        const char *why = strstr(bk__error_text(), "line ");
-        char *text = strdup(why == NULL ? "it does not run" : why);
-        if (text != NULL) {
-            text[strcspn(text, ".")] = '\0';
-        }
-        rc = text == NULL ? bk__fail_memory() : bk__examine_torn(at, text);
-        free(text);
+        rc = tear_with(at, "line ");
     }
     if (rc == 0) {
         int err = bk__file_rename(database, at->raw);
@@ -332,8 +345,7 @@ static int walk_dump(struct bk__look_at *at) {
     if (rc == BK_ECORRUPT) {
         rc = bk__examine_torn(at, why);
     } else if (rc == BK_EUNSUPPORTED) {
-        rc =
-            bk__fail(rc, "%s cannot be checked: %s. Nothing was changed.", at->name, why);
+        rc = bk__examine_unsupported(at, why);
     }
     return rc;
 }
@@ -350,7 +362,7 @@ static int examine_driven(struct bk__look_at *at, const char *content) {
     } else if (rc == 0) {
         rc = prove(at, driver, report);
         if (rc == BK_ENOTFOUND || rc == BK_EUNSUPPORTED) {
-            rc = add_note(at, bk__error_text());
+            rc = bk__examine_note(at, bk__error_text());
         }
         if (rc == 0) {
             rc = keep_image(at, driver, report);
@@ -367,7 +379,7 @@ static int examine_dump(struct bk__look_at *at) {
 
 /* ---- all ----------------------------------------------------------------------------------------- */
 
-int bk__examine_plain(struct bk__look_at *at, enum bk__content content) {
+static int examine_plain(struct bk__look_at *at, enum bk__content content) {
     at->ret->content = content;
     switch (content) {
     case BK__EMPTY:
@@ -395,7 +407,12 @@ int bk__examine_file(struct bk__look_at *at) {
     const struct bk__unpack what = {at->name, foreign->path, foreign->dev, foreign->ino,
                                     at->raw};
     int rc = bk__unpack(at->job, &what, &unpacked);
-    return rc != 0 ? rc : bk__examine_plain(at, unpacked.content);
+    if (rc == 0 && unpacked.other != NULL) {
+        char why[96];
+        snprintf(why, sizeof why, "it is %s", unpacked.other);
+        return bk__examine_unsupported(at, why);
+    }
+    return rc != 0 ? rc : examine_plain(at, unpacked.content);
 }
 
 int bk__examine(struct bk__job *job, const struct bk__scratch *scratch,

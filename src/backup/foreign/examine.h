@@ -24,7 +24,8 @@ struct bk__examined {
     char *by_hand; /* it is whole, but not for us to restore: how; NULL: it is */
 };
 
-/* 0: it is whole, and *ret is to be freed. BK_ECORRUPT: it is torn, the text says why. */
+/* 0: it is whole, and *ret is to be freed. BK_ECORRUPT: it is torn, the text says why.
+   BK_EUNSUPPORTED: it is of a kind that cannot be looked into here, the text names it. */
 int bk__examine(struct bk__job *job, const struct bk__scratch *scratch,
                 const struct bk__foreign *foreign, struct bk__examined *ret);
 void bk__examined_free(struct bk__examined *examined); /* {0} is fine */

@@ -19,12 +19,14 @@ struct bk__look_at {
     struct bk__examined *ret;
 };
 
-/* BK_ECORRUPT with a text that names the backup. */
+/* BK_ECORRUPT, BK_EUNSUPPORTED, with a text that names the backup and says why. */
 int bk__examine_torn(const struct bk__look_at *at, const char *why);
+int bk__examine_unsupported(const struct bk__look_at *at, const char *why);
+
+/* Keeps the first note. */
+int bk__examine_note(struct bk__look_at *at, const char *text);
 
 int bk__examine_file(struct bk__look_at *at); /* from its path */
-/* From at->raw, which holds this. */
-int bk__examine_plain(struct bk__look_at *at, enum bk__content content);
 
 int bk__examine_set(struct bk__look_at *at); /* a folder */
 int bk__examine_tar(struct bk__look_at *at); /* the same as tar in at->raw */

@@ -18,17 +18,17 @@ struct bk__catalogue;
 struct bk__job;
 struct json_object;
 
-enum bk__foreign_state { BK__UNKNOWN, BK__WHOLE, BK__TORN };
-extern const char *const bk__foreign_states[]; /* "unknown" "whole" "torn" */
+enum bk__foreign_state { BK__UNKNOWN, BK__WHOLE, BK__TORN, BK__UNSUPPORTED };
+extern const char *const bk__foreign_states[]; /* their names, in lower case */
 
 struct bk__foreign {
-    char *
-        name; /* in backup.dir, "daily/x.db.gz"; of a file beside the database its name alone */
+    /* In backup.dir, "daily/x.db.gz"; of a file beside the database its name alone. */
+    char *name;
     char *path;
     char *link; /* a symbolic link that leads to it; NULL: none */
     struct bk__guess guess;
     int64_t bytes;   /* with what belongs to it */
-    int64_t time_ms; /* guess.time_ms, else when it was last changed */
+    int64_t time_ms; /* of guess.moment, else when it was last changed */
     int64_t changed_ms;
     dev_t dev; /* of the file itself, so that it is known again */
     ino_t ino;
@@ -58,8 +58,6 @@ struct bk__foreign *bk__foreign_find(const struct bk__foreigners *list, const ch
 /* For the list: {name, format, tool, bytes, created_at, time_from, state, ...}. NULL: ENOMEM. */
 struct json_object *bk__foreign_show(const struct bk__foreign *foreign);
 
-/* A new one of a path, without a name in the list: a member of a set. False: no backup. */
-bool bk__foreign_member(const char *dir, const char *name, struct bk__foreign *ret);
 void bk__foreign_clear(struct bk__foreign *foreign);
 
 #endif

@@ -17,8 +17,9 @@
 #include <core/job.h>
 #include <os/file.h>
 #include <backup/catalogue/scratch.h>
-#include <backup/set/tar.h>
+#include <backup/foreign/scan.h>
 #include <backup/foreign/unpack.h>
+#include <backup/set/tar.h>
 
 #define MANIFEST "manifest.json"
 #define MANIFEST_LIMIT (1 << 20)
@@ -74,6 +75,15 @@ static int check_named(struct bk__look_at *at, struct json_object *manifest,
     return bk__examine_torn(at, why);
 }
 
+/* Somebody's own tar of some files needs none; what Area51 names so does. */
+static int miss_manifest(struct bk__look_at *at) {
+    if (strcmp(at->foreign->guess.tool, "Area51") == 0) {
+        return bk__examine_torn(at, "it has no " MANIFEST ": the tool did not finish it");
+    }
+    return bk__examine_note(at, "it has no " MANIFEST
+                                ", so nothing tells whether a file is missing in it");
+}
+
 static int check_manifest(struct bk__look_at *at, const char *dir) {
     char *text = NULL;
     const char *why = "";
@@ -85,11 +95,12 @@ static int check_manifest(struct bk__look_at *at, const char *dir) {
     struct json_object *manifest = err == 0 ? bk__json_parse(text, &why) : NULL;
     free(path);
     free(text);
+    if (err == -ENOENT) {
+        return miss_manifest(at);
+    }
     if (manifest == NULL) {
-        return bk__examine_torn(at, err == 0
-                                        ? "its manifest.json is no JSON"
-                                        : "it has no manifest.json that can be read: "
-                                          "the tool did not finish it");
+        return bk__examine_torn(at, err == 0 ? "its " MANIFEST " is no JSON"
+                                             : "its " MANIFEST " cannot be read");
     }
     int rc = check_named(at, manifest, dir, "database");
     if (rc == 0) {
@@ -152,7 +163,8 @@ static int begin_entry(void *context, const char *name, int64_t size) {
     }
     untar->fd = bk__file_create(untar->path);
     if (untar->fd == -EEXIST) {
-        untar->rc = bk__examine_torn(untar->at, "two of its members have one name");
+        untar->rc =
+            bk__examine_unsupported(untar->at, "two of its files have the same name");
     } else if (untar->fd < 0) {
         untar->rc = bk__fail_errno(untar->fd, "cannot create", untar->path, NULL);
     }
@@ -221,12 +233,28 @@ static int untar_into(struct bk__look_at *at, const char *dir) {
     return rc;
 }
 
+/* pg_dump -F t is a tar as well, of files that only pg_restore understands. */
+static int check_contents(struct bk__look_at *at, const char *dir) {
+    char *path = bk__file_join(dir, "toc.dat");
+    if (path == NULL) {
+        return bk__fail_memory();
+    }
+    bool dump = bk__file_exists(path);
+    free(path);
+    return dump ? bk__examine_unsupported(
+                      at, "it is a dump in pg_dump's tar format, which pg_restore reads")
+                : 0;
+}
+
 int bk__examine_tar(struct bk__look_at *at) {
     char *dir = bk__scratch_file(at->scratch, "members");
     int err = dir == NULL ? 0 : bk__file_make_dir(dir);
     int rc = dir == NULL ? BK_ENOMEM
              : err != 0  ? bk__fail_errno(err, "cannot make the folder", dir, NULL)
                          : untar_into(at, dir);
+    if (rc == 0) {
+        rc = check_contents(at, dir);
+    }
     if (rc == 0) {
         rc = check_manifest(at, dir);
     }

@@ -43,9 +43,11 @@ static int recall_one(struct bk__foreign *item, struct json_object *entry) {
     const char *error = bk__json_text(entry, "error", NULL);
     bk__content_parse(bk__json_text(entry, "format", ""), &item->guess.content);
     item->checked_ms = bk__json_int(entry, "checked_ms", 0);
-    item->state = strcmp(state, "whole") == 0  ? BK__WHOLE
-                  : strcmp(state, "torn") == 0 ? BK__TORN
-                                               : BK__UNKNOWN;
+    for (int i = 0; bk__foreign_states[i] != NULL; i++) {
+        if (strcmp(state, bk__foreign_states[i]) == 0) {
+            item->state = (enum bk__foreign_state)i;
+        }
+    }
     if (error != NULL) {
         item->error = strdup(error);
         return item->error == NULL ? bk__fail_memory() : 0;

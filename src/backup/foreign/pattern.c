@@ -6,9 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
-
-#include <base/stamp.h>
-#include <base/text.h>
+#include <strings.h>
 
 const char *const bk__content_names[] = {
     [BK__SQLITE] = "sqlite", [BK__SQL] = "sql",   [BK__PGDUMP] = "postgres",
@@ -27,60 +25,44 @@ bool bk__content_parse(const char *text, enum bk__content *ret) {
 
 /* ---- the table -------------------------------------------------------------------------- */
 
-/* A name without its endings: @ is a time in any of the forms below, * is anything. The first row
-   that fits wins. */
+/* A name without its endings: @ is a time (moment.h), * is anything. The first row that fits wins. */
 struct row {
     const char *pattern, *tool, *kind;
-    bool main_alone;
+    unsigned facts;
 };
+
+#define MAIN_ALONE 1u /* the tool copies a database without its -wal */
+#define IN_UTC 2u     /* its times are UTC and do not say so */
 
 static const struct row rows[] = {
     /* backup-manager.ts: copyFileSync of the database and, except before a restore, of -wal, -shm */
-    {"pre_restore_@", "OSBot", "pre_restore", true},
-    {"manual_@", "OSBot", "manual", false},
-    {"auto_@", "OSBot", "auto", false},
+    {"pre_restore_@", "OSBot", "pre_restore", MAIN_ALONE},
+    {"manual_@", "OSBot", "manual", 0},
+    {"auto_@", "OSBot", "auto", 0},
     /* backup_database.py: VACUUM INTO and gzip; pg_dump -F c, named .sql when not compressed */
-    {"dmarket_bot_sqlite_@", "DMarket", "auto", false},
-    {"dmarket_bot_postgresql_@", "DMarket", "auto", false},
+    {"dmarket_bot_sqlite_@", "DMarket", "auto", 0},
+    {"dmarket_bot_postgresql_@", "DMarket", "auto", 0},
     /* backup_service.py: SQLite's backup API or pg_dump -F p, then gzip; a folder for each type */
-    {"music_legends_daily_@*", "Music Legends", "auto", false},
-    {"music_legends_periodic_@*", "Music Legends", "auto", false},
-    {"music_legends_shutdown_@*", "Music Legends", "shutdown", false},
-    {"music_legends_*_@*", "Music Legends", "manual", false},
+    {"music_legends_daily_@*", "Music Legends", "auto", 0},
+    {"music_legends_periodic_@*", "Music Legends", "auto", 0},
+    {"music_legends_shutdown_@*", "Music Legends", "shutdown", 0},
+    {"music_legends_*_@*", "Music Legends", "manual", 0},
     /* its shell scripts: cp of the live file, or pg_dump, then gzip */
-    {"game_@", "Music Legends", "auto", true},
-    {"db_@", "Music Legends", "auto", true},
-    /* the sql.js bot: export() and gzip */
-    {"bot-db-@", "Solana bot", "auto", false},
+    {"game_@", "Music Legends", "auto", MAIN_ALONE},
+    {"db_@", "Music Legends", "auto", MAIN_ALONE},
+    /* the sql.js bot: export() and gzip; toISOString() with "T" replaced */
+    {"bot-db-@", "Solana bot", "auto", IN_UTC},
     /* backup-system.js: a folder or its .tar.gz with a plain pg_dump and redis-cli --rdb */
-    {"backup_@", "Area51", "auto", false},
-    {"database_@", "Area51", "auto", false},
-    {"redis_@", "Area51", "auto", false},
-    {"full_backup_*", "Area51", "manual", false},
+    {"backup_@", "Area51", "auto", 0},
+    {"database_@", "Area51", "auto", 0},
+    {"redis_@", "Area51", "auto", 0},
+    {"full_backup_*", "Area51", "manual", 0},
     /* ours, without the manifest that would prove it */
-    {"startup_@*", "botkeep", "startup", false},
-    {"shutdown_@*", "botkeep", "shutdown", false},
-    {"pre_migration_@*", "botkeep", "pre_migration", false},
-    {"*@*", "", "manual", false},
-    {"*", "", "manual", false}};
-
-/* Longest first. 0 is a digit; what follows the seconds is a fraction of one. */
-static const char *const times[] = {"0000-00-00T00-00-00-000Z",
-                                    "0000-00-00T00:00:00.000Z",
-                                    "0000-00-00_00-00-00-000",
-                                    "0000-00-00_00-00-00_000",
-                                    "00000000_000000_000000",
-                                    "0000-00-00T00-00-00Z",
-                                    "0000-00-00T00-00-00",
-                                    "0000-00-00_00-00-00",
-                                    "00000000_000000_000",
-                                    "0000-00-00_00-00",
-                                    "00000000_000000",
-                                    "00000000T000000",
-                                    "00000000-000000",
-                                    "0000-00-00",
-                                    "00000000",
-                                    NULL};
+    {"startup_@*", "botkeep", "startup", 0},
+    {"shutdown_@*", "botkeep", "shutdown", 0},
+    {"pre_migration_@*", "botkeep", "pre_migration", 0},
+    {"*@*", "", "manual", 0},
+    {"*", "", "manual", 0}};
 
 struct ending {
     const char *text;
@@ -103,53 +85,17 @@ static const struct ending endings[] = {
 
 /* ---- matching --------------------------------------------------------------------------- */
 
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
+/* Windows writes BOT.DB as well. Bytes beyond ASCII stay what they are. */
+static char small(char c) {
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-/* The digits of a text that has a form, in their order; or 0. */
-static size_t take_digits(const char *text, const char *form, char digits[24]) {
-    size_t count = 0;
-    size_t i = 0;
-    for (; form[i] != '\0'; i++) {
-        if (form[i] == '0' ? !is_digit(text[i]) : text[i] != form[i]) {
-            return 0;
-        }
-        if (form[i] == '0') {
-            digits[count++] = text[i];
-        }
-    }
-    digits[count] = '\0';
-    /* A longer number is no time: "12345678" in "123456789". */
-    return is_digit(form[i - 1] == '0' ? text[i] : 'Z') ? 0 : i;
-}
-
-/* How many bytes of the text are a time, and which; 0: it does not begin with one. */
-static size_t take_time(const char *text, int64_t *ret_ms) {
-    for (size_t i = 0; times[i] != NULL; i++) {
-        char all[24];
-        char digits[32] = "00000000000000000";
-        char iso[64];
-        size_t size = take_digits(text, times[i], all);
-        if (size == 0) {
-            continue;
-        }
-        memcpy(digits, all, strlen(all) < 17 ? strlen(all) : 17);
-        snprintf(iso, sizeof iso, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2s.%.3sZ", digits,
-                 digits + 4, digits + 6, digits + 8, digits + 10, digits + 12,
-                 digits + 14);
-        if (strncmp(digits, "1990", 4) > 0 && strncmp(digits, "2100", 4) < 0 &&
-            bk__stamp_parse(iso, ret_ms)) {
-            return size;
-        }
-    }
-    return 0;
-}
-
+/* A byte stands before the text. */
 static bool fits(const char *pattern, const char *text, struct bk__guess *guess) {
     for (; *pattern != '\0'; pattern++) {
         if (*pattern == '@') {
-            size_t size = take_time(text, &guess->time_ms);
+            bool inside = text[-1] >= '0' && text[-1] <= '9'; /* of a longer number */
+            size_t size = inside ? 0 : bk__moment_parse(text, &guess->moment);
             guess->has_time = size > 0;
             return size > 0 && fits(pattern + 1, text + size, guess);
         }
@@ -162,7 +108,7 @@ static bool fits(const char *pattern, const char *text, struct bk__guess *guess)
             guess->has_time = false;
             return false;
         }
-        if (*pattern != *text++) {
+        if (*pattern != small(*text++)) {
             return false;
         }
     }
@@ -172,8 +118,13 @@ static bool fits(const char *pattern, const char *text, struct bk__guess *guess)
 /* "<database>.pre_restore": DMarket's one copy of the main file before a restore. */
 #define PRE_RESTORE ".pre_restore"
 
+static bool ends(const char *name, size_t size, const char *ending) {
+    size_t length = strlen(ending);
+    return size > length && strncasecmp(name + size - length, ending, length) == 0;
+}
+
 static bool match_pre_restore(const char *name, struct bk__guess *ret) {
-    if (!bk__text_ends(name, PRE_RESTORE) || strlen(name) == strlen(PRE_RESTORE)) {
+    if (!ends(name, strlen(name), PRE_RESTORE)) {
         return false;
     }
     *ret = (struct bk__guess){.tool = "DMarket",
@@ -183,28 +134,47 @@ static bool match_pre_restore(const char *name, struct bk__guess *ret) {
     return true;
 }
 
-static bool take_ending(const char *name, char stem[512], struct bk__guess *guess) {
-    for (const struct ending *end = endings; end->text != NULL; end++) {
-        if (bk__text_ends(name, end->text) && strlen(name) > strlen(end->text) &&
-            strlen(name) < 512) {
-            guess->content = end->content;
-            guess->compression = end->compression;
-            snprintf(stem, 512, "%.*s", (int)(strlen(name) - strlen(end->text)), name);
-            return true;
+/* What somebody puts behind the whole name of a file that is kept: bot.db.bak; or, alone, behind its
+   stem: bot.bak. */
+static const char *const asides[] = {".bak", ".backup", ".old", NULL};
+
+static size_t take_aside(const char *name, size_t size) {
+    for (int i = 0; asides[i] != NULL; i++) {
+        if (ends(name, size, asides[i])) {
+            return size - strlen(asides[i]);
         }
     }
-    return false;
+    return size;
+}
+
+static bool take_ending(const char *name, char stem[512], struct bk__guess *guess) {
+    size_t whole = strlen(name);
+    size_t size = take_aside(name, whole);
+    const struct ending *end = endings;
+    while (end->text != NULL && !ends(name, size, end->text)) {
+        end++;
+    }
+    bool bare = end->text == NULL && size < whole && memchr(name, '.', size) == NULL;
+    if (whole >= 512 || (end->text == NULL && !bare)) {
+        return false;
+    }
+    guess->content = end->content;
+    guess->compression = end->compression;
+    size -= end->text == NULL ? 0 : strlen(end->text);
+    snprintf(stem, 512, "%.*s", (int)size, name);
+    return true;
 }
 
 bool bk__pattern_match(const char *name, bool folder, struct bk__guess *ret) {
     struct bk__guess guess = {0};
-    char stem[512];
+    char room[1 + 512] = "/";
+    char *stem = room + 1;
     if (folder) {
-        if (!fits("backup_@", name, &guess)) {
+        snprintf(stem, 512, "%.500s", name);
+        if (!fits("backup_@", stem, &guess)) {
             return false;
         }
         guess.content = BK__SET;
-        snprintf(stem, sizeof stem, "%.500s", name);
     } else if (match_pre_restore(name, ret)) {
         return true;
     } else if (!take_ending(name, stem, &guess)) {
@@ -215,7 +185,9 @@ bool bk__pattern_match(const char *name, bool folder, struct bk__guess *ret) {
         if (fits(rows[i].pattern, stem, &guess)) {
             guess.tool = rows[i].tool;
             guess.kind = rows[i].kind;
-            guess.main_alone = rows[i].main_alone && guess.content == BK__SQLITE;
+            guess.main_alone =
+                (rows[i].facts & MAIN_ALONE) != 0 && guess.content == BK__SQLITE;
+            guess.moment.utc = guess.moment.utc || (rows[i].facts & IN_UTC) != 0;
             *ret = guess;
             return true;
         }

@@ -6,9 +6,9 @@
 #define BK_BACKUP_FOREIGN_PATTERN_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include <backup/catalogue/name.h>
+#include <backup/foreign/moment.h>
 
 /* What is in it; a name is only a promise, the bytes decide (examine.c). */
 enum bk__content {
@@ -31,7 +31,7 @@ struct bk__guess {
     enum bk__content content;
     enum bk__compression compression;
     bool has_time;
-    int64_t time_ms; /* the time in the name, taken as UTC */
+    struct bk__moment moment; /* the time in the name */
 };
 
 /* False: by its name it is no backup. folder: the name is that of a folder. */

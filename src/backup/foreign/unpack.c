@@ -18,6 +18,7 @@
 #include <os/file.h>
 #include <backup/archive/codec.h>
 #include <backup/catalogue/folder.h>
+#include <backup/foreign/other.h>
 
 #define HEAD 512
 #define PIECE 65536
@@ -199,8 +200,10 @@ int bk__unpack(struct bk__job *job, const struct bk__unpack *what,
     }
     if (rc == 0) {
         ret->bytes = way.out_bytes;
-        ret->content = bk__unpack_sniff(
-            way.head, way.out_bytes < HEAD ? (size_t)way.out_bytes : HEAD);
+        size_t size = way.out_bytes < HEAD ? (size_t)way.out_bytes : HEAD;
+        ret->content = bk__unpack_sniff(way.head, size);
+        bool known = ret->content != BK__SQL && ret->content != BK__STRANGE;
+        ret->other = known ? NULL : bk__other_name(way.head, size);
     }
     return rc;
 }

@@ -15,6 +15,7 @@ struct bk__job;
 struct bk__unpacked {
     int64_t bytes;
     enum bk__content content; /* as the first bytes tell */
+    const char *other;        /* what else they tell (other.h); NULL: nothing */
 };
 
 /* Reads the file at path, which must still be the one with this device and inode, to its end into a

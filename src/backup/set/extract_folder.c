@@ -125,7 +125,10 @@ int bk__extract_folder(struct bk__job *job, const char *dir,
                        const struct bk__manifest *const *parts, size_t count,
                        const char *path) {
     const struct outgoing out = {job, dir, parts, count};
-    int rc = check(&out, path);
+    int rc = bk__extract_place(job, path);
+    if (rc == 0) {
+        rc = check(&out, path);
+    }
     char *aside = rc == 0 ? bk__text_printf("%s.botkeep-tmp", path) : NULL;
     if (rc == 0) {
         rc = aside == NULL ? bk__fail_memory() : build(&out, aside, path);

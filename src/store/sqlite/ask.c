@@ -13,7 +13,8 @@
 #include <base/text.h>
 #include <core/error.h>
 
-#define CELL 8 /* what a number or a null counts for */
+#define CELL 8                 /* what a number or a null counts for */
+#define VALUE_LIMIT (64 << 20) /* bytes of one text or blob: zeroblob(1e9) is refused */
 
 /* {"hex": "00ff"}: what JSON has no text for. */
 static struct json_object *as_hex(const unsigned char *bytes, int size) {
@@ -144,6 +145,27 @@ static struct json_object *columns_of(sqlite3_stmt *statement) {
     return columns;
 }
 
+static int bind(struct bk__reading *reading, sqlite3_stmt *statement,
+                struct json_object *parameters) {
+    int rc = bk__sqlite_bind(statement, parameters);
+
+    if (rc == SQLITE_RANGE) {
+        return bk__fail(
+            BK_EINVAL,
+            "The statement has %d parameters, and %zu were given. Nothing was changed. "
+            "Give as many as it has.",
+            sqlite3_bind_parameter_count(statement),
+            parameters == NULL ? 0 : json_object_array_length(parameters));
+    }
+    if (rc == SQLITE_MISMATCH) {
+        return bk__fail(
+            BK_EINVAL, "A parameter is none that SQLite has: null, true, false, a number "
+                       "(whole ones of 64 bits with a sign), a text, or {\"hex\": "
+                       "\"00ff\"} for a BLOB. Nothing was changed. Correct it.");
+    }
+    return rc == SQLITE_OK ? 0 : bk__reading_fail(reading, rc);
+}
+
 static int answer(struct bk__reading *reading, sqlite3_stmt *statement,
                   const struct bk__question *question, struct json_object *ret) {
     struct json_object *columns = columns_of(statement);
@@ -152,11 +174,8 @@ static int answer(struct bk__reading *reading, sqlite3_stmt *statement,
     bool good;
     int rc = columns == NULL || rows == NULL
                  ? SQLITE_NOMEM
-                 : bk__sqlite_bind(statement, question->parameters);
+                 : take_rows(statement, question, rows, &truncated);
 
-    if (rc == SQLITE_OK) {
-        rc = take_rows(statement, question, rows, &truncated);
-    }
     if (rc != SQLITE_DONE) {
         json_object_put(columns);
         json_object_put(rows);
@@ -177,7 +196,11 @@ int bk__sqlite_ask(struct bk__job *job, const char *image_path,
     if (code != 0) {
         return code;
     }
+    sqlite3_limit(reading.link.db, SQLITE_LIMIT_LENGTH, VALUE_LIMIT);
     code = bk__reading_prepare(&reading, question->sql, &statement);
+    if (code == 0) {
+        code = bind(&reading, statement, question->parameters);
+    }
     if (code == 0) {
         code = answer(&reading, statement, question, ret_answer);
     }

@@ -161,7 +161,7 @@ int bk__sqlite_ask(struct bk__job *job, const char *image_path,
 int bk__sqlite_portion(struct bk__job *job, const char *image_path,
                        const struct bk__portion *portion, const char *path,
                        struct json_object *ret_report);
-int bk__sqlite_settle(struct bk__job *job, const char *path);
+int bk__sqlite_settle(struct bk__job *job, const char *path, bool *ret_more);
 int bk__sqlite_load(struct bk__job *job, const char *script_path, const char *path);
 
 /* ---- unistr.c ------------------------------------------------------------------------------- */
@@ -170,6 +170,8 @@ void bk__sqlite_unistr(sqlite3_context *context, int count, sqlite3_value **valu
 
 /* ---- query.c: parameters of a statement ---------------------------------------------------- */
 
+/* A SQLite code; SQLITE_RANGE: more or fewer than the statement has; SQLITE_MISMATCH: one is of a kind
+   that SQLite has not. */
 int bk__sqlite_bind(sqlite3_stmt *statement, struct json_object *parameters);
 
 /* ---- reading.c: an image for statements from outside --------------------------------------- */

@@ -11,9 +11,8 @@
 #include <core/job.h>
 #include <os/clock.h>
 
-#define STEPS_BETWEEN_CHECKS 20000
+#define STEPS_BETWEEN_CHECKS 200 /* one step may make a value of many megabytes */
 #define ONLY_READS "only statements that read are allowed here"
-#define VALUE_LIMIT (64 << 20) /* bytes of one text or blob: zeroblob(1e9) is refused */
 
 static int on_step(void *context) {
     struct bk__reading *reading = context;
@@ -27,9 +26,9 @@ static int on_step(void *context) {
 /* Pragmas that tell of the schema and change nothing, whatever their argument. */
 static bool is_telling(const char *pragma) {
     static const char *const telling[] = {
-        "table_info",     "table_xinfo", "table_list",       "index_list", "index_info",
-        "index_xinfo",    "page_count",  "foreign_key_list", "encoding",   "page_size",
-        "freelist_count", "quick_check", "integrity_check",  NULL};
+        "table_info",     "table_xinfo", "table_list",       "index_list",   "index_info",
+        "index_xinfo",    "page_count",  "foreign_key_list", "encoding",     "page_size",
+        "freelist_count", "quick_check", "integrity_check",  "data_version", NULL};
     for (int i = 0; telling[i] != NULL; i++) {
         if (strcasecmp(pragma, telling[i]) == 0) {
             return true;
@@ -38,19 +37,27 @@ static bool is_telling(const char *pragma) {
     return false;
 }
 
+/* The latter takes the address of a function out of a BLOB. */
+static bool is_forbidden(const char *function) {
+    return strcasecmp(function, "load_extension") == 0 ||
+           strcasecmp(function, "fts3_tokenizer") == 0;
+}
+
+/* What would write rows is not refused here: virtual tables (FTS5, rtree) prepare such statements for
+   themselves when they are first read. That the caller's own reads alone bk__reading_prepare() sees
+   to, and the file is open for nothing else. */
 static const char *refusal(int action, const char *first, const char *second) {
     switch (action) {
     case SQLITE_SELECT:
     case SQLITE_READ:
     case SQLITE_RECURSIVE:
-        return NULL;
+    case SQLITE_INSERT:
     case SQLITE_UPDATE:
-        /* So asks a table-valued function (json_each) when it first appears. A statement that
-           really updates is no reading one, and the file is open for reading alone. */
-        return first != NULL && strcmp(first, "sqlite_master") == 0 ? NULL : ONLY_READS;
+    case SQLITE_DELETE:
+        return NULL;
     case SQLITE_FUNCTION:
-        return second != NULL && strcasecmp(second, "load_extension") == 0
-                   ? "load_extension() is not allowed here"
+        return second != NULL && is_forbidden(second)
+                   ? "load_extension() and fts3_tokenizer() are not allowed here"
                    : NULL;
     case SQLITE_PRAGMA:
         return first != NULL && is_telling(first)
@@ -90,7 +97,6 @@ int bk__reading_open(struct bk__reading *ret, struct bk__job *job, const char *i
     }
     ret->ends = limit_ms > 0 ? bk__clock_mono() + limit_ms : 0;
     rc = bk__link_exec(&ret->link, BK__SMALL_CACHE);
-    sqlite3_limit(ret->link.db, SQLITE_LIMIT_LENGTH, VALUE_LIMIT);
     sqlite3_limit(ret->link.db, SQLITE_LIMIT_ATTACHED, 0);
     sqlite3_progress_handler(ret->link.db, STEPS_BETWEEN_CHECKS, on_step, ret);
     if (rc == SQLITE_OK) {
@@ -158,7 +164,9 @@ int bk__reading_prepare(struct bk__reading *reading, const char *sql,
         why = "it is empty";
     } else if (!is_blank(tail)) {
         why = "there is more than one";
-    } else if (sqlite3_column_count(*ret) == 0 || !sqlite3_stmt_readonly(*ret)) {
+    } else if (!sqlite3_stmt_readonly(*ret)) {
+        why = ONLY_READS;
+    } else if (sqlite3_column_count(*ret) == 0) {
         why = "it gives no rows";
     }
     if (why == NULL) {

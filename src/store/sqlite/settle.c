@@ -2,6 +2,7 @@
  * A copied database and what was copied beside it become one file, by SQLite's own recovery. Not
  * for a database that anybody has open. Backup calls it through store.h for other tools' copies.
  */
+#include <store/sqlite/beside.h>
 #include <store/sqlite/internal.h>
 
 #include <stdlib.h>
@@ -27,23 +28,36 @@ static int fail(struct bk__link *link, int rc) {
     return bk__link_fail_scratch(link, rc, DOING);
 }
 
-/* Reading rolls a hot journal back; the checkpoint takes the whole -wal in. The header's "WAL" stays,
-   as the bot's own database has it. */
-static int recover(struct bk__link *link) {
+/* Reading rolls a hot journal back and takes in what is whole in the -wal. */
+static int read_all(struct bk__link *link, int *ret_frames) {
     int64_t ignored = 0;
-    int64_t busy = 0;
     /* Nobody else has the copy: the index of the -wal needs no file. */
     int rc = bk__link_exec(link, "PRAGMA locking_mode = EXCLUSIVE; " BK__SMALL_CACHE);
 
     if (rc == SQLITE_OK) {
         rc = bk__link_int(link, "SELECT count(*) FROM sqlite_schema", &ignored);
     }
+    return rc != SQLITE_OK
+               ? rc
+               : sqlite3_wal_checkpoint_v2(link->db, NULL, SQLITE_CHECKPOINT_PASSIVE,
+                                           ret_frames, NULL);
+}
+
+/* The header's "WAL" stays, as the bot's own database has it. */
+static int recover(struct bk__link *link, const char *path, bool *ret_more) {
+    int frames = 0;
+    int rc = read_all(link, &frames);
+    char *wal = rc == SQLITE_OK ? bk__text_printf("%s-wal", path) : NULL;
+
+    if (rc == SQLITE_OK && wal == NULL) {
+        return bk__fail_memory();
+    }
     if (rc == SQLITE_OK) {
-        rc = bk__link_int(link, "PRAGMA wal_checkpoint(TRUNCATE)", &busy);
+        *ret_more = bk__beside_wal(wal, frames < 0 ? 0 : frames);
+        rc = sqlite3_wal_checkpoint_v2(link->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
+                                       NULL);
     }
-    if (rc == SQLITE_OK && busy != 0) {
-        rc = SQLITE_BUSY;
-    }
+    free(wal);
     return rc == SQLITE_OK ? 0 : fail(link, rc);
 }
 
@@ -66,45 +80,30 @@ static int clear_beside(const char *path) {
     return 0;
 }
 
-/* A journal of a transaction over several databases ends with the path of a file that SQLite would
-   look into, and delete: a path of the day and the place the copy was made. */
 static int check_journal(const char *path) {
-    static const unsigned char magic[8] = {0xd9, 0xd5, 0x05, 0xf9,
-                                           0x20, 0xa1, 0x63, 0xd7};
-    unsigned char end[sizeof(magic)] = {0};
     char *journal = bk__text_printf("%s-journal", path);
-    int fd = journal == NULL ? -1 : bk__file_open_read(journal);
-    int64_t size = fd < 0 ? 0 : bk__file_size(fd);
+    const char *why = journal == NULL ? NULL : bk__beside_journal(journal);
 
-    if (size > (int64_t)sizeof(end) &&
-        bk__file_pread(fd, end, sizeof(end), size - (int64_t)sizeof(end)) < 0) {
-        memset(end, 0, sizeof(end));
-    }
-    if (fd >= 0) {
-        bk__file_close(fd);
+    if (journal == NULL) {
+        return bk__fail_memory();
     }
     free(journal);
-    /* A small journal is nothing but its header, which begins with the same bytes. */
-    return size > 512 && memcmp(end, magic, sizeof(magic)) == 0
-               ? bk__fail(
-                     BK_ECORRUPT,
-                     "the copy was made in the middle of a transaction over several "
-                     "databases, and cannot be recovered alone. The bot's database was "
-                     "not touched. Use another backup.")
-               : 0;
+    return why == NULL ? 0
+                       : bk__fail(BK_ECORRUPT,
+                                  "the copy cannot be recovered: %s. The bot's database "
+                                  "was not touched. Use another backup.",
+                                  why);
 }
 
-int bk__sqlite_settle(struct bk__job *job, const char *path) {
+int bk__sqlite_settle(struct bk__job *job, const char *path, bool *ret_more) {
     struct bk__link link = {0};
     int code = check_journal(path);
 
-    if (code != 0) {
-        return code;
-    }
-    code = bk__link_open(&link, job, path, BK__LINK_LIVE);
-
     if (code == 0) {
-        code = recover(&link);
+        code = bk__link_open(&link, job, path, BK__LINK_LIVE);
+    }
+    if (code == 0) {
+        code = recover(&link, path, ret_more);
     }
     bk__link_close(&link);
     return code != 0 ? code : clear_beside(path);

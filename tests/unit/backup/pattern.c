@@ -22,7 +22,7 @@ static void assert_name(const char *name, const char *tool, const char *kind,
         fail_msg("%s is not taken for a backup", name);
     }
     if (guess.has_time) {
-        bk__stamp_iso(guess.time_ms, stamp);
+        bk__stamp_iso(guess.moment.ms, stamp);
     }
     if (strcmp(guess.tool, tool) != 0 || strcmp(guess.kind, kind) != 0 ||
         guess.content != content || strcmp(stamp, when == NULL ? "" : when) != 0) {
@@ -74,6 +74,14 @@ static void test_backup_pattern__anybodys_names_by_their_endings(void **state) {
     assert_name("nightly.20251204-103000.dump.gz", "", "manual", BK__PGDUMP,
                 "2025-12-04T10:30:00.000Z");
     assert_name("dump.rdb", "", "manual", BK__RDB, NULL);
+    assert_name("BOT.DB", "", "manual", BK__SQLITE, NULL);
+    assert_name("Manual_2025-12-04T10-30-00.Db.GZ", "OSBot", "manual", BK__SQLITE,
+                "2025-12-04T10:30:00.000Z");
+    assert_name("bot.db.bak", "", "manual", BK__SQLITE, NULL);
+    assert_name("manual_2025-12-04T10-30-00.sql.gz.old", "OSBot", "manual", BK__SQL,
+                "2025-12-04T10:30:00.000Z");
+    assert_name("bot 2025-12-04.bak", "", "manual", BK__STRANGE,
+                "2025-12-04T00:00:00.000Z");
 }
 
 static void test_backup_pattern__no_time_is_read_into_a_number(void **state) {
@@ -82,12 +90,15 @@ static void test_backup_pattern__no_time_is_read_into_a_number(void **state) {
     assert_name("bot_20251399.db", "", "manual", BK__SQLITE, NULL);
     assert_name("bot_18991231.db", "", "manual", BK__SQLITE, NULL);
     assert_name("manual_2025-02-30T10-30-00.db", "", "manual", BK__SQLITE, NULL);
+    assert_name("guild_123420251204.db", "", "manual", BK__SQLITE, NULL);
 }
 
 static void test_backup_pattern__other_files_are_none(void **state) {
-    static const char *const others[] = {"readme.txt",   "x.json", ".db", "x.db-wal",
-                                         "x.db.tmp",     "x.gz",   "db",  "x.db.gz.md5",
-                                         ".pre_restore", "latest", ""};
+    static const char *const others[] = {
+        "readme.txt",      "x.json",    ".db", "x.db-wal",
+        "x.db.tmp",        "x.gz",      "db",  "x.db.gz.md5",
+        ".pre_restore",    "latest",    "",    ".bak",
+        "config.json.bak", "x.old.json"};
     struct bk__guess guess;
     char name[700];
     (void)state;

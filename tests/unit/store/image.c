@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -198,21 +199,42 @@ static void copy_trio(const char *sql) {
     sqlite3_close(bot);
 }
 
+static bool more; /* than whole transactions in the -wal */
+
 static void test_store_settle__takes_the_wal_in(void **state) {
     (void)state;
     copy_trio(BOT);
-    assert_int_equal(bk__sqlite_driver.settle(job, image), 0);
+    assert_int_equal(bk__sqlite_driver.settle(job, image, &more), 0);
     assert_false(storefile_exists(image, "-wal"));
     assert_false(storefile_exists(image, "-shm"));
+    assert_false(more);
     assert_int_equal(bk__sqlite_driver.prove(job, image, answer), 0);
     assert_int_equal(bk__json_int(bk__json_member(answer, "tables"), "users", -1), 2);
 }
 
-static void test_store_settle__rolls_a_hot_journal_back(void **state) {
-    char journal[1100], to[1100];
+static void cut(const char *ending, int part, int of) {
+    char path[1100];
+    struct stat info;
+    snprintf(path, sizeof(path), "%s%s", image, ending);
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(truncate(path, info.st_size * part / of), 0);
+}
+
+static void test_store_settle__tells_what_a_cut_wal_lost(void **state) {
     (void)state;
+    copy_trio(BOT "INSERT INTO users(name) VALUES ('late');");
+    cut("-wal", 199, 200);
+    assert_int_equal(bk__sqlite_driver.settle(job, image, &more), 0);
+    assert_true(more);
+    assert_int_equal(storefile_read(image, "SELECT count(*) FROM users"), 2);
+}
+
+/* The database as it is in the middle of a transaction, and its journal. */
+static void copy_hot(const char *synchronous) {
+    char journal[1100], to[1100];
     storefile_make(sandbox_path("bot.db"), BOT);
     sqlite3 *bot = storefile_open(sandbox_path("bot.db"));
+    storefile_exec(bot, synchronous);
     storefile_exec(bot, "PRAGMA cache_size = 1; BEGIN; UPDATE users SET name = 'lost';"
                         "WITH n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < "
                         "5000) INSERT INTO loose SELECT hex(randomblob(50)) FROM n;");
@@ -222,10 +244,37 @@ static void test_store_settle__rolls_a_hot_journal_back(void **state) {
     storefile_copy(journal, to);
     storefile_exec(bot, "ROLLBACK");
     sqlite3_close(bot);
-    assert_int_equal(bk__sqlite_driver.settle(job, image), 0);
+}
+
+static void test_store_settle__rolls_a_hot_journal_back(void **state) {
+    (void)state;
+    copy_hot("PRAGMA synchronous = OFF");
+    assert_int_equal(bk__sqlite_driver.settle(job, image, &more), 0);
     assert_int_equal(
         storefile_read(image, "SELECT count(*) FROM users WHERE name = 'ada'"), 1);
     assert_int_equal(storefile_read(image, "SELECT count(*) FROM loose"), 1);
+}
+
+/* SQLite plays back what is left of it, and the database is then of no moment at all. */
+static void test_store_settle__refuses_a_cut_journal(void **state) {
+    int refused = 0;
+    (void)state;
+    for (int part = 1; part < 20; part++) {
+        copy_hot(part % 2 == 0 ? "PRAGMA synchronous = OFF"
+                               : "PRAGMA synchronous = FULL");
+        cut("-journal", part, 20);
+        int code = bk__sqlite_driver.settle(job, image, &more);
+        refused += code == BK_ECORRUPT;
+        if (code ==
+            0) { /* its last records were not flushed, so nothing was overwritten yet */
+            assert_int_equal(storefile_read(image, "SELECT count(*) FROM loose"), 1);
+            assert_int_equal(
+                storefile_read(image, "SELECT count(*) FROM users WHERE name = 'ada'"),
+                1);
+        }
+        unlink(sandbox_path("bot.db"));
+    }
+    assert_true(refused > 5);
 }
 
 /* SQLite would delete the file that such a journal names. */
@@ -273,7 +322,7 @@ static void test_store_settle__follows_no_journal_to_another_file(void **state) 
     assert_non_null(journal);
     assert_int_equal(fwrite(super, 1, at, journal), at);
     fclose(journal);
-    assert_int_equal(bk__sqlite_driver.settle(job, image), BK_ECORRUPT);
+    assert_int_equal(bk__sqlite_driver.settle(job, image, &more), BK_ECORRUPT);
     assert_true(storefile_exists(other, ""));
 }
 
@@ -355,6 +404,10 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup_teardown(test_store_portion__the_rows_of_a_question, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_store_settle__takes_the_wal_in, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_store_settle__tells_what_a_cut_wal_lost,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(test_store_settle__refuses_a_cut_journal, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_store_settle__rolls_a_hot_journal_back,
                                         setup, teardown),

@@ -335,15 +335,18 @@ export interface BackupListResultForeign {
     bytes: number;
     /** When it was made. */
     created_at: string;
-    /** Where that stands: in its name (taken as UTC), or only in the file system. */
+    /** Where that stands: in its name, or only in the file system. */
     time_from: "name" | "file";
-    /** What backup.verify found; unknown before, and when the file changed. */
-    state: "unknown" | "whole" | "torn";
+    /**
+     * What backup.verify found; unknown before, and when the file changed. Unsupported:
+     * of a kind that cannot be looked into.
+     */
+    state: "unknown" | "whole" | "torn" | "unsupported";
     /** Our backup that was made from it. */
     adopted: string | null;
     /** When it was verified. */
     checked_at: string;
-    /** Why it is torn. */
+    /** Why it is torn, or what it is that is not supported. */
     error?: string;
     /** A symbolic link that leads to it. */
     link?: string;
@@ -389,10 +392,10 @@ export interface BackupVerifyResultBackups {
     name: string;
     /**
      * damaged: its bytes are not those its manifest tells of. torn: a part of it is
-     * missing, or its manifest. unreadable: the system does not let it be read, or this
-     * version cannot.
+     * missing, or its manifest. unreadable: the system does not let it be read.
+     * unsupported: another kind, or of a later version.
      */
-    state: "good" | "damaged" | "torn" | "unreadable";
+    state: "good" | "damaged" | "torn" | "unreadable" | "unsupported";
     /** Whether its state is good. */
     verified: boolean;
     /**

@@ -173,7 +173,7 @@ class BackupListResultForeign(TypedDict):
     bytes: int
     created_at: str
     time_from: Literal["name", "file"]
-    state: Literal["unknown", "whole", "torn"]
+    state: Literal["unknown", "whole", "torn", "unsupported"]
     adopted: Optional[str]
     checked_at: str
     error: NotRequired[str]
@@ -196,7 +196,7 @@ class BackupVerifyResultBackups(TypedDict):
     """What was read."""
 
     name: str
-    state: Literal["good", "damaged", "torn", "unreadable"]
+    state: Literal["good", "damaged", "torn", "unreadable", "unsupported"]
     verified: bool
     depth: Literal["full", "sealed", "sample", "structure"]
     checked_bytes: int

@@ -14,13 +14,14 @@
 
 static const struct bk__field create_arguments[] = {
     {"kind", "text", "manual", KINDS,
-     "Why it is made; retention counts each kind for itself."},
-    {"note", "text", "", "", "A text of yours that is kept with the backup."},
+     "Why it is made. Retention counts each kind separately."},
+    {"note", "text", "", "", "A text of your own, kept with the backup."},
     {"compress", "text", "", "auto|gzip|zstd|none",
      "Instead of the option backup.compress."},
-    {"store", "text", "", STORES, "Only this store, where the bot has more than one."},
+    {"store", "text", "", STORES, "Only this store, if the bot has several."},
     {"gap", "int", "0", "",
-     "Minutes: a verified backup of this kind that is younger is enough; 0: none is."},
+     "In minutes: no backup is made if a verified one of this kind is younger. 0: always "
+     "make one."},
     {0}};
 
 static const struct bk__field create_result[] = {
@@ -29,7 +30,7 @@ static const struct bk__field create_result[] = {
     {"kind", "text", "", KINDS, "Why it was made."},
     {"created_at", "text", "", "", "When the snapshot began."},
     {"sequence", "int", "", "",
-     "Grows with each backup of the folder, whatever the clock does."},
+     "Grows with each backup in the folder, whatever the clock does."},
     {"bytes", "int", "", "", "Size of the archive."},
     {"database_bytes", "int", "", "", "Size of the database inside."},
     {"page_size", "int", "", "", "Bytes of one page of the database."},
@@ -38,34 +39,35 @@ static const struct bk__field create_result[] = {
     {"archive_sha256", "text", "", "", "SHA-256 of the archive."},
     {"compression", "text", "", "gzip|zstd|none", "How the archive is packed."},
     {"encryption", "text", "", "none|key|recipient", "How the archive is encrypted."},
-    {"key_id", "text~", "", "", "With which key, where it is."},
+    {"key_id", "text~", "", "", "The key it is encrypted with."},
     {"tables", "object", "", "", "Rows of each table, by name."},
-    {"chain", "int", "", "", "How many other backups it needs; 0: it holds all."},
+    {"chain", "int", "", "", "How many other backups it needs; 0: it holds everything."},
     {"parent", "text~", "", "",
-     "Of one that holds only changes: how the name of the one it changes begins."},
-    {"parent_sha256", "text~", "", "", "SHA-256 of the database in that one."},
+     "If it holds only changes: how the name of the backup it builds on begins."},
+    {"parent_sha256", "text~", "", "", "SHA-256 of the database in that backup."},
     {"payload_bytes", "int~", "", "", "Size of the changes before they were packed."},
-    {"note", "text~", "", "", "The note, where one was given."},
-    {"remark", "text~", "", "", "What its proof found worth knowing."},
+    {"note", "text~", "", "", "The note, if there is one."},
+    {"remark", "text~", "", "",
+     "Something worth knowing that was found while it was checked."},
     {"verified", "bool", "", "", "Always true: what cannot be read back is no backup."},
     {"verified_at", "text", "", "", "When it was read back."},
     {"snapshot_ms", "int", "", "", "How long the database was read."},
     {"verify_ms", "int", "", "", "How long packing, proving and reading back took."},
-    {"total_ms", "int", "", "", "From the beginning to the manifest."},
+    {"total_ms", "int", "", "", "How long all of it took."},
     {"pruned[]", "text", "", "", "Names of old backups that retention deleted."},
     {"recent", "bool~", "", "",
-     "True when none was made because the one told of is younger than gap."},
+     "True if no backup was made because this one is younger than gap."},
     {"unchanged", "bool", "", "",
-     "True when none was needed: the one told of holds all of the database."},
-    {"unchanged_since", "text~", "", "", "When its snapshot began, where unchanged."},
+     "True if no backup was needed: this one holds all of the database."},
+    {"unchanged_since", "text~", "", "", "If unchanged: when its snapshot began."},
     {"status", "text~", "", "complete|partial",
-     "Of a set of several stores; with partial the job ends with BK_EPARTIAL, and tells "
-     "this result beside it."},
-    {"server_version", "text~", "", "", "Of a store that is a server: which one it was."},
-    {"client_version", "text~", "", "", "Of the program that dumped it, where one did."},
+     "Of a set of several stores. If it is partial, the job fails with BK_EPARTIAL and "
+     "gives this result beside the error."},
+    {"server_version", "text~", "", "", "Of a database server: its version."},
+    {"client_version", "text~", "", "", "The version of the program that dumped it."},
     {"skew_ms", "int~", "", "", "Of a set: the time between its snapshots."},
     {"stores", "list~", "", "",
-     "Of a set: each store, with what a backup of it alone would tell."},
+     "Of a set: its stores, each with what a backup of it alone would have."},
     {"stores[].store", "text", "", STORES, "Which store."},
     {"stores[].driver", "text", "", "", "What kind of store it is."},
     {"stores[].name", "text", "", "", "Its archive, in the set."},
@@ -77,7 +79,7 @@ static const struct bk__field create_result[] = {
 
 static const struct bk__field list_arguments[] = {
     {"kind", "text", "", KINDS, "Only backups of this kind."},
-    {"limit", "int", "", "", "At most so many, the newest."},
+    {"limit", "int", "", "", "At most this many, the newest."},
     {"foreign", "bool", "false", "", "Also list the backups that other tools made."},
     {0}};
 
@@ -86,30 +88,31 @@ static const struct bk__field list_result[] = {
     {"backups[].name", "text", "", "", "Its name."},
     {"backups[].kind", "text", "", KINDS, "Why it was made."},
     {"backups[].created_at", "text", "", "", "When the snapshot began."},
-    {"backups[].sequence", "int", "", "", "Its place in the order of all."},
+    {"backups[].sequence", "int", "", "", "Its number in the order of all backups."},
     {"backups[].bytes", "int", "", "", "Size of the archive."},
     {"backups[].database_bytes", "int", "", "", "Size of the database inside."},
     {"backups[].compression", "text", "", "gzip|zstd|none", "How it is packed."},
     {"backups[].encryption", "text", "", "none|key|recipient", "How it is encrypted."},
-    {"backups[].key_id", "text~", "", "", "With which key, where it is."},
+    {"backups[].key_id", "text~", "", "", "The key it is encrypted with."},
     {"backups[].sha256", "text", "", "", "SHA-256 of the database inside."},
-    {"backups[].verified", "bool", "", "", "False once backup.verify found it damaged."},
+    {"backups[].verified", "bool", "", "",
+     "False once backup.verify has found it damaged."},
     {"backups[].verified_at", "text", "", "", "When it was last read back whole."},
-    {"backups[].note", "text~", "", "", "Its note, where one was given."},
-    {"backups[].remark", "text~", "", "", "What its proof found worth knowing."},
+    {"backups[].note", "text~", "", "", "Its note, if it has one."},
+    {"backups[].remark", "text~", "", "",
+     "Something worth knowing that was found while it was checked."},
     {"backups[].adopted_from", "text~", "", "",
      "The other tool's backup it was made from."},
-    {"backups[].error", "text~", "", "",
-     "What backup.verify found, where it is damaged."},
+    {"backups[].error", "text~", "", "", "If it is damaged: what backup.verify found."},
     {"backups[].chain", "int", "", "",
-     "How many other backups it needs; 0: it holds all."},
+     "How many other backups it needs; 0: it holds everything."},
     {"backups[].parent", "text~", "", "",
-     "Of one that holds only changes: how the name of the one it changes begins."},
+     "If it holds only changes: how the name of the backup it builds on begins."},
     {"backups[].status", "text~", "", "complete|partial",
      "Of a set of several stores: whether it has them all."},
     {"backups[].skew_ms", "int~", "", "", "Of a set: the time between its snapshots."},
     {"backups[].stores", "list~", "", "",
-     "Of a set: its stores; one that could not be saved has no name, but an error."},
+     "Of a set: its stores. One that could not be saved has an error."},
     {"backups[].stores[].store", "text", "", STORES, "Which store."},
     {"backups[].stores[].snapshot_at", "text~", "", "", "When its snapshot began."},
     {"backups[].stores[].bytes", "int~", "", "", "Size of its archive."},
@@ -119,18 +122,19 @@ static const struct bk__field list_result[] = {
     {"dir", "text", "", "", "The folder they are in."},
     {"foreign_total", "int", "", "", "How many backups of other tools there are."},
     {"foreign_bytes", "int", "", "", "Their size together."},
-    {"foreign", "list~", "", "", "Those, newest first, where they were asked for."},
+    {"foreign", "list~", "", "", "Those, newest first, if they were asked for."},
     {"foreign[].name", "text", "", "",
-     "Its name, for backup.verify, restore, adopt, query."},
+     "Its name, for backup.verify, restore, adopt and query."},
     {"foreign[].format", "text", "", "sqlite|sql|postgres|redis|tar|folder|empty|?",
-     "What it is, by its name until it is verified."},
-    {"foreign[].tool", "text", "", "", "Whose tool makes such names; empty: anybody's."},
-    {"foreign[].bytes", "int", "", "", "Its size, with what belongs to it."},
+     "What it is; before it is verified, going by its name."},
+    {"foreign[].tool", "text", "", "", "The tool that makes such names; empty: any."},
+    {"foreign[].bytes", "int", "", "",
+     "Its size, including the files that belong to it."},
     {"foreign[].created_at", "text", "", "", "When it was made."},
     {"foreign[].time_from", "text", "", "name|file",
-     "Where that stands: in its name, or only in the file system."},
+     "Where that comes from: its name, or the file system."},
     {"foreign[].state", "text", "", "unknown|whole|torn|unsupported",
-     "What backup.verify found; unknown before, and when the file changed. "
+     "What backup.verify found. Unknown before that, and after the file changed. "
      "Unsupported: of a kind that cannot be looked into."},
     {"foreign[].adopted", "text?", "", "", "Our backup that was made from it."},
     {"foreign[].checked_at", "text", "", "", "When it was verified."},
@@ -145,7 +149,7 @@ static const struct bk__field verify_arguments[] = {
     {"foreign", "bool", "false", "", "All that other tools made."},
     {"depth", "text", "full", "full|sample|structure",
      "full: every byte. structure: where each block begins and ends. sample: that, and "
-     "parts chosen at random until deadline_ms."},
+     "parts chosen at random until deadline_ms is over."},
     {"deadline_ms", "int", "1000", "", "How long a sample may take, for each backup."},
     {0}};
 
@@ -153,29 +157,30 @@ static const struct bk__field verify_result[] = {
     {"backups", "list", "", "", "What was read."},
     {"backups[].name", "text", "", "", "Its name."},
     {"backups[].state", "text", "", "good|damaged|torn|unreadable|unsupported",
-     "damaged: its bytes are not those its manifest tells of. torn: a part of it is "
-     "missing, or its manifest. unreadable: the system does not let it be read. "
-     "unsupported: another kind, or of a later version."},
+     "damaged: its bytes are not what its manifest says. torn: a part of it or its "
+     "manifest is missing. unreadable: the system does not let it be read. "
+     "unsupported: of another kind, or of a later version."},
     {"backups[].verified", "bool", "", "", "Whether its state is good."},
     {"backups[].depth", "text", "", "full|sealed|sample|structure",
      "sealed: it is encrypted and its key is not here, so only SHA-256 and frames were "
      "read."},
     {"backups[].checked_bytes", "int", "", "",
-     "Of the archive: how many were compared with what the manifest says."},
+     "How many bytes of the archive were compared with what the manifest says."},
     {"backups[].damaged_from", "int~", "", "",
-     "Of a damaged archive: the first byte of the place that the error names."},
-    {"backups[].damaged_to", "int~", "", "", "And the first one after that place."},
-    {"backups[].error", "text~", "", "", "What is wrong, where something is."},
+     "Of a damaged archive: the first byte of the damaged place."},
+    {"backups[].damaged_to", "int~", "", "", "The first byte after that place."},
+    {"backups[].error", "text~", "", "", "What is wrong, if anything is."},
     {"backups[].status", "text~", "", "complete|partial",
      "Of a set of several stores: whether it has them all."},
-    {"backups[].format", "text~", "", "", "Another tool's: what it turned out to be."},
-    {"backups[].tables", "object~", "", "", "Another tool's: rows of each table."},
-    {"backups[].note", "text~", "", "", "Another tool's: what should be known of it."},
+    {"backups[].format", "text~", "", "", "Of another tool: what it turned out to be."},
+    {"backups[].tables", "object~", "", "", "Of another tool: the rows of each table."},
+    {"backups[].note", "text~", "", "", "Of another tool: something to know about it."},
     {"backups[].by_hand", "text~", "", "",
-     "Another tool's: how to restore it without us."},
+     "Of another tool: how to restore it without botkeep."},
     {"verified", "int", "", "", "How many are good."},
     {"failed", "int", "", "",
-     "How many are not. The job then fails, and tells this result beside its error."},
+     "How many are not. If there are any, the job fails and gives this result beside the "
+     "error."},
     {0}};
 
 static const struct bk__field rehearse_arguments[] = {
@@ -193,30 +198,28 @@ static const struct bk__field rehearse_result[] = {
 static const struct bk__field restore_arguments[] = {
     {"name", "text", "", "", "Which one; without it the newest verified one."},
     {"mode", "text", "auto", "auto|live|staged",
-     "live: into the open database; staged: when the bot starts next; auto: live, or as "
-     "a whole "
-     "file where the database does not open."},
+     "live: into the open database. staged: when the bot starts next. auto: live, or as "
+     "a whole file if the database does not open."},
     {"to", "text", "", "",
-     "A path that does not exist: restore into that file instead; a set becomes a folder "
-     "of "
-     "files."},
-    {"store", "text", "", STORES, "Of a set: only this store; without it all of them."},
+     "A path that does not exist: restore into this file instead. A set becomes a folder "
+     "of files."},
+    {"store", "text", "", STORES, "Of a set: only this store; without it, all of them."},
     {0}};
 
 static const struct bk__field restore_result[] = {
     {"name", "text", "", "", "The backup that was restored."},
     {"mode", "text", "", "live|staged|path", "What was done."},
-    {"applied", "bool", "", "", "False when it waits for the next start."},
+    {"applied", "bool", "", "", "False if it waits for the next start."},
     {"pre_restore", "text?", "", "", "The backup of what was there before."},
     {"kept", "text~", "", "",
      "Where the files of a damaged database were set aside; PostgreSQL: the name of the "
      "database that was there before."},
     {"bytes", "int", "", "", "Size of the restored database."},
-    {"note", "text~", "", "", "Another tool's backup: what should be known of it."},
+    {"note", "text~", "", "", "Of another tool: something to know about it."},
     {"stores", "list~", "", "", "Of a set: what was restored, in this order."},
     {"stores[].store", "text", "", STORES, "Which store."},
-    {"stores[].bytes", "int", "", "", "Size of what it got."},
-    {"stores[].kept", "text?", "", "", "What of its old state was set aside."},
+    {"stores[].bytes", "int", "", "", "Size of what was restored."},
+    {"stores[].kept", "text?", "", "", "Where its old state was set aside."},
     {"message", "text", "", "", "What happens next, for people."},
     {0}};
 
@@ -226,7 +229,7 @@ static const struct bk__field prune_arguments[] = {
     {"daily", "int", "", "", "Instead of backup.keep.daily."},
     {"weekly", "int", "", "", "Instead of backup.keep.weekly."},
     {"monthly", "int", "", "", "Instead of backup.keep.monthly."},
-    {"dry_run", "bool", "false", "", "Only tell what would be deleted."},
+    {"dry_run", "bool", "false", "", "Only say what would be deleted."},
     {0}};
 
 static const struct bk__field prune_result[] = {
@@ -244,17 +247,21 @@ static const struct bk__field prune_result[] = {
     {0}};
 
 static const struct bk__field status_result[] = {
-    {"enabled", "bool", "", "", "Whether backups are made on their own."},
-    {"every_hours", "number", "", "", "Hours between them, where cron is null."},
-    {"cron", "text?", "", "", "The cron expression they go by."},
+    {"enabled", "bool", "", "", "Whether backups are made automatically."},
+    {"every_hours", "number", "", "", "Hours between them, if cron is null."},
+    {"cron", "text?", "", "", "The cron expression by which they are made."},
     {"timezone", "text?", "", "", "The zone of cron and of retention."},
     {"leader", "bool", "", "", "Whether this process runs the schedule of the bot."},
     {"leader_pid", "int?", "", "", "The process that does; null: none."},
     {"keep", "int", "", "", "How many of each kind stay; 0: all."},
-    {"keep_days", "int", "", "", "Up to which age all stay besides; 0: none."},
-    {"keep_daily", "int", "", "", "Of how many days the last one stays."},
-    {"keep_weekly", "int", "", "", "Of how many weeks the last one stays."},
-    {"keep_monthly", "int", "", "", "Of how many months the last one stays."},
+    {"keep_days", "int", "", "",
+     "Up to which age, in days, all stay as well; 0: age keeps none."},
+    {"keep_daily", "int", "", "",
+     "For how many days the last one of each stays as well."},
+    {"keep_weekly", "int", "", "",
+     "For how many weeks the last one of each stays as well."},
+    {"keep_monthly", "int", "", "",
+     "For how many months the last one of each stays as well."},
     {"dir", "text", "", "", "The folder of the backups."},
     {"total", "int", "", "", "How many there are."},
     {"total_bytes", "int", "", "", "Their size together."},
@@ -263,18 +270,19 @@ static const struct bk__field status_result[] = {
     {"oldest", "object?", "", "", "The oldest one."},
     {"last_success_at", "text?", "", "", "When a backup was last made."},
     {"last_verified_at", "text?", "", "",
-     "Until when the data is known to be in a backup that was read back whole."},
+     "The last moment at which all data is known to be in a backup that was read back."},
     {"failing", "bool", "", "", "Whether the last attempt failed."},
     {"last_failure", "object?", "", "",
-     "When and why one last failed, be it long ago: at, code, message."},
+     "When and why one last failed, however long ago: at, code, message."},
     {"last_checked_at", "text?", "", "",
-     "When it was last seen that nothing had changed since the newest backup."},
-    {"unchanged_since", "text?", "", "", "Since when, as that check found."},
+     "When it was last found that nothing had changed since the newest backup."},
+    {"unchanged_since", "text?", "", "",
+     "Since when nothing has changed, according to that."},
     {"rehearsal", "object?", "", "",
      "How the last rehearsal of a restore went: at, name, ok, depth, ms, error."},
     {"metrics", "object", "", "",
      "The numbers for a monitoring system, as in the event metrics."},
-    {"next_due_at", "text?", "", "", "When the next one of its own is due."},
+    {"next_due_at", "text?", "", "", "When the next automatic one is due."},
     {"free_bytes", "int?", "", "", "Free space for them."},
     {"isolation", "text", "", "", "How the database is reached: thread, process or own."},
     {"staged", "text?", "", "",
@@ -294,19 +302,19 @@ static const struct bk__field apply_result[] = {
     {0}};
 
 static const struct bk__field adopt_arguments[] = {
-    {"name", "text", "", "", "Which one of another tool's."},
+    {"name", "text", "", "", "Which of the other tools' backups."},
     {"all", "bool", "false", "", "All that are whole and hold a SQLite database."},
-    {"kind", "text", "", KINDS, "Its kind from now on; without it as its name tells."},
+    {"kind", "text", "", KINDS, "Its kind from now on; without it, what its name says."},
     {"move", "bool", "false", "", "Delete the original once ours is made and proven."},
     {0}};
 
 static const struct bk__field adopt_result[] = {
-    {"adopted", "list", "", "", "What became ours."},
+    {"adopted", "list", "", "", "What was adopted."},
     {"adopted[].original", "text", "", "", "The other tool's name."},
-    {"adopted[].name", "text", "", "", "Ours."},
+    {"adopted[].name", "text", "", "", "Its name from now on."},
     {"adopted[].bytes", "int", "", "", "Size of our archive."},
     {"adopted[].moved", "bool", "", "", "Whether the original was deleted."},
-    {"adopted[].note", "text~", "", "", "What should be known of it."},
+    {"adopted[].note", "text~", "", "", "Something to know about it."},
     {"skipped", "list", "", "", "What was not adopted."},
     {"skipped[].name", "text", "", "", "Its name."},
     {"skipped[].reason", "text", "", "", "Why."},
@@ -317,7 +325,7 @@ static const struct bk__field query_arguments[] = {
     {"name", "text", "", "", "Which backup; without it the newest verified one."},
     {"sql", "text", NULL, "", "One statement that reads, with ? for parameters."},
     {"parameters", "list", "", "", "Its parameters, in their order."},
-    {"limit", "int", "1000", "", "At most so many rows, up to 100000."},
+    {"limit", "int", "1000", "", "At most this many rows, up to 100000."},
     {"timeout_ms", "int", "60000", "", "How long the statement may take."},
     {0}};
 
@@ -327,16 +335,16 @@ static const struct bk__field query_result[] = {
     {"rows[]", "list", "", "",
      "The rows, each a list of values; a BLOB is {\"hex\": \"00ff\"}."},
     {"truncated", "bool", "", "",
-     "Whether there are more: the limit, or 4 MB, is reached."},
+     "Whether there are more rows: the limit, or 4 MB, was reached."},
     {0}};
 
 static const struct bk__field extract_arguments[] = {
     {"name", "text", "", "", "Which backup; without it the newest verified one."},
     {"to", "text", NULL, "", "The new SQLite file; the path must not exist."},
     {"table", "text", "", "", "The table to take, with its indexes."},
-    {"query", "text", "", "", "Or a statement whose rows go into the table result."},
+    {"query", "text", "", "", "Or a statement whose rows go into a table named result."},
     {"timeout_ms", "int", "", "",
-     "How long it may take; without it as long as it needs."},
+     "How long it may take; without it, as long as it needs."},
     {0}};
 
 static const struct bk__field extract_result[] = {
@@ -348,7 +356,7 @@ static const struct bk__field extract_result[] = {
     {"columns[]", "text", "", "", "The columns that were written."},
     {"indexes[]", "text", "", "", "The indexes that were made."},
     {"left_out[]", "text", "", "",
-     "What belongs to the table and is not there: triggers, ..."},
+     "What belongs to the table but is not in the file: triggers and the like."},
     {0}};
 
 static const struct bk__field key_arguments[] = {
@@ -376,27 +384,29 @@ const struct bk__operation bk__backup_operations[] = {
      "Reads backups to the end and compares every byte with their manifests.", "owner",
      BK__LANE_WORK, BK__PLACE_STORE, verify_arguments, verify_result, bk__backup_verify},
     {"backup.rehearse",
-     "Restores a backup into a file that is thrown away, and checks all of it: every "
-     "page, every index, the rows of every table.",
+     "Restores a backup into a file that is thrown away, and checks every page, every "
+     "index and the rows of every table.",
      "owner", BK__LANE_WORK, BK__PLACE_STORE, rehearse_arguments, rehearse_result,
      bk__backup_rehearse},
     {"backup.restore",
      "Restores a backup, after verifying it and saving what is there now.", "owner",
      BK__LANE_WORK, BK__PLACE_STORE, restore_arguments, restore_result,
      bk__backup_restore},
-    {"backup.prune", "Deletes backups that are too old, and tells why each.", "owner",
-     BK__LANE_WORK, BK__PLACE_HOST, prune_arguments, prune_result, bk__backup_prune},
+    {"backup.prune", "Deletes backups that are too old, and says why each goes or stays.",
+     "owner", BK__LANE_WORK, BK__PLACE_HOST, prune_arguments, prune_result,
+     bk__backup_prune},
     {"backup.status",
-     "Tells how the backups stand: the newest, the last failure, the next.", "owner",
-     BK__LANE_QUICK, BK__PLACE_HOST, NULL, status_result, bk__backup_status},
+     "Says how the backups are doing: the newest, the last failure, the next one.",
+     "owner", BK__LANE_QUICK, BK__PLACE_HOST, NULL, status_result, bk__backup_status},
     {"backup.adopt",
-     "Makes backups of other tools ours: proven, with a manifest, under retention.",
+     "Takes over backups that other tools made: each gets a manifest and comes under "
+     "retention.",
      "owner", BK__LANE_WORK, BK__PLACE_STORE, adopt_arguments, adopt_result,
      bk__backup_adopt},
     {"backup.query", "Reads from a backup with SQL, without restoring it.", "owner",
      BK__LANE_WORK, BK__PLACE_STORE, query_arguments, query_result, bk__backup_query},
     {"backup.extract",
-     "Puts one table of a backup, or what a query finds in it, into a file of its own.",
+     "Puts one table of a backup, or the rows of a query, into a file of its own.",
      "owner", BK__LANE_WORK, BK__PLACE_STORE, extract_arguments, extract_result,
      bk__backup_extract},
     {"backup.apply", "Applies a staged restore.", "internal", BK__LANE_WORK,

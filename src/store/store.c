@@ -158,7 +158,7 @@ static const struct bk__field probe_result[] = {
      "SQLite: whether the path leads to the file that the bot has open."},
     {"tables", "int", "", "", "How many tables it has, the engine's own left out."},
     {"response_ms", "int", "", "",
-     "How long reading a page took, waiting for locks included; or an answer."},
+     "How long reading a page, or an answer, took, including waits for locks."},
     {"server_version", "text~", "", "", "PostgreSQL, Redis: the server's version."},
     {"role", "text~", "", "", "Redis: master or slave."},
     {"mode", "text~", "", "", "Redis: standalone, cluster or sentinel."},
@@ -185,7 +185,7 @@ static const struct bk__field probe_result[] = {
 static const struct bk__field save_arguments[] = {
     {"image", "data", "", "", "The database's bytes, which bk_save() hands over."},
     {"backup", "text", "", "manual|auto|startup|shutdown",
-     "Makes a backup of this kind of it as well."},
+     "Also makes a backup of this kind."},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -194,7 +194,7 @@ static const struct bk__field save_result[] = {
     {"bytes", "int", "", "", "Its size."},
     {"sha256", "text", "", "", "SHA-256 of it."},
     {"tables", "object", "", "", "Rows of each table, by name."},
-    {"backup", "text?", "", "", "The name of the backup, where one was asked for."},
+    {"backup", "text?", "", "", "The name of the backup, if one was asked for."},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -212,8 +212,8 @@ const struct bk__operation bk__store_operations[] = {
     },
     {
         .name = "store.save",
-        .doc = "Proves the image of a database that the bot keeps in memory, and puts it "
-               "in the place of the database's file in one step.",
+        .doc = "Checks the image of a database that the bot keeps in memory, and "
+               "replaces the database's file with it in one step.",
         .who = "owner",
         .lane = BK__LANE_WORK,
         .place = BK__PLACE_HOST,

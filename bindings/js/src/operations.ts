@@ -17,98 +17,103 @@ export interface Url {
 export interface Options {
     /**
      * The bot's database: a path, or a URL (sqlite:///, sqlite+aiosqlite:///, file:,
-     * postgresql://). Unset, a URL is made of POSTGRES_HOST, _PORT, _DB_NAME or _DB,
-     * _USER, _PASSWORD, else of PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD; or
-     * redis://.
+     * postgresql://, redis://). If it is not set, a URL is made of POSTGRES_HOST, _PORT,
+     * _DB_NAME or _DB, _USER, _PASSWORD, or else of PGHOST, PGPORT, PGDATABASE, PGUSER,
+     * PGPASSWORD.
      */
     database?: string | Url | null | undefined;
     /**
      * A Redis server beside the database, or alone: redis://[[user]:password@]host[:port]
-     * or unix:///path. Unset, a URL is made of REDIS_HOST, _PORT, _USERNAME, _PASSWORD.
+     * or unix:///path. If it is not set, a URL is made of REDIS_HOST, _PORT, _USERNAME,
+     * _PASSWORD.
      */
     redis?: string | null | undefined;
     /**
-     * Whether the bot keeps the database in memory (sql.js) and saves it whole with
-     * bk_save().
+     * Whether the bot keeps the database in memory (sql.js) and saves it as a whole with
+     * save().
      */
     database_memory?: boolean | null | undefined;
     /**
-     * The folder of botkeep's own records; empty: DATABASE.botkeep beside the database
-     * file, .botkeep in the working folder for a database server.
+     * The folder for botkeep's own records. Empty: DATABASE.botkeep beside the database
+     * file, or .botkeep in the working folder for a database server.
      */
     state_dir?: string | Url | null | undefined;
-    /** The folder of the backups, relative to the folder the process runs in. */
+    /** The folder for the backups, relative to the folder the process runs in. */
     backup_dir?: string | Url | null | undefined;
     /**
-     * Whether scheduled and shutdown backups are made; backup.create works in any case.
+     * Whether backups are made on schedule, at start and at shutdown; backup.create works
+     * in any case.
      */
     backup_enabled?: boolean | null | undefined;
-    /** Hours between automatic backups; 0: none; 0.5 is half an hour. */
+    /** Hours between automatic backups: 0.5 is half an hour, 0 makes none. */
     backup_every?: number | null | undefined;
     /**
-     * When automatic backups are made, as cron says it: minute hour day month weekday, or
-     * @daily; when set, backup.every is not used.
+     * When automatic backups are made, as a cron expression: minute hour day month
+     * weekday, or @daily. If it is set, backup.every is not used.
      */
     backup_cron?: string | null | undefined;
     /**
-     * The time zone of backup.cron and of the days, weeks and months that retention
+     * The time zone of backup.cron, and of the days, weeks and months that retention
      * counts: a name such as Europe/Berlin.
      */
     backup_timezone?: string | null | undefined;
-    /** Whether bk_open() makes a backup, before any migration. */
+    /** Whether a backup is made as the keeper opens, before any migration. */
     backup_on_start?: boolean | null | undefined;
-    /** A startup backup younger than this is enough for the next start, too. */
+    /** A start makes no backup while the last startup backup is younger than this. */
     backup_start_gap?: number | null | undefined;
-    /** How many backups of each kind stay; 0 keeps all. */
+    /** How many backups of each kind stay; 0 keeps all of them. */
     backup_keep?: number | null | undefined;
-    /** Besides, every backup younger than this stays; 0: age keeps none. */
+    /** Every backup younger than this stays as well; 0: age keeps none. */
     backup_keep_days?: number | null | undefined;
-    /** Besides, the last backup of each of the newest so many days stays. */
+    /** For this many days that have backups, the last one of each day stays as well. */
     backup_keep_daily?: number | null | undefined;
-    /** Besides, the last backup of each of the newest so many weeks stays. */
+    /**
+     * For this many weeks that have backups, the last one of each week stays as well.
+     */
     backup_keep_weekly?: number | null | undefined;
-    /** Besides, the last backup of each of the newest so many months stays. */
+    /**
+     * For this many months that have backups, the last one of each month stays as well.
+     */
     backup_keep_monthly?: number | null | undefined;
     /**
-     * auto compresses with gzip above 1 MB, which gunzip reads; zstd is smaller and
-     * faster, and zstd -d reads it.
+     * auto: gzip above 1 MB, nothing below. gunzip reads gzip, zstd -d reads zstd, which
+     * is smaller and faster.
      */
     backup_compress?: "auto" | "gzip" | "zstd" | "none" | null | undefined;
     /**
-     * Hours between rehearsals: the newest backup is restored, checked and thrown away;
-     * 0: none.
+     * Hours between rehearsals, in which the newest backup is restored, checked and
+     * thrown away; 0: none.
      */
     backup_rehearse_every?: number | null | undefined;
     /**
-     * A key file made by backup.key: with it backups are encrypted and read; empty:
-     * neither.
+     * A key file made by backup.key, with which backups are encrypted and read. Empty:
+     * they are not encrypted.
      */
     backup_key_file?: string | Url | null | undefined;
     /**
-     * A public key from backup.key: backups are encrypted for it and cannot be read here.
+     * A public key made by backup.key: backups are encrypted for it, and cannot be read
+     * without its secret half.
      */
     backup_recipient?: string | null | undefined;
-    /**
-     * Where there is more than one store: a set is a folder of archives, or one .tar.gz.
-     */
+    /** What a backup of several stores is: a folder of archives, or one .tar.gz. */
     backup_set?: "folder" | "tar" | null | undefined;
     /**
-     * Whether bk_open() restores the newest verified backup when the database is missing,
-     * empty or no database; what was there is set aside.
+     * Whether opening the keeper restores the newest verified backup when the database is
+     * missing, empty or no database at all. What was there is set aside.
      */
     backup_rescue?: boolean | null | undefined;
     /**
-     * How many backups in a row may hold only the pages that changed; 0: each holds all.
-     * Sets always do.
+     * How many backups in a row may hold only the pages that changed; 0: each holds
+     * everything. Sets always do.
      */
     backup_deltas?: number | null | undefined;
-    /** Whether bk_shutdown() makes a last backup. */
+    /** Whether a last backup is made as the keeper shuts down. */
     backup_on_shutdown?: boolean | null | undefined;
-    /** How long to wait for another process that holds the folder. */
+    /** How long to wait for another process that works on the backup folder. */
     backup_lock_wait?: number | null | undefined;
-    /** How long a snapshot may hold its read transaction. */
+    /** How long a snapshot may take: it holds a read transaction. */
     snapshot_limit?: number | null | undefined;
-    /** How far the database's WAL may grow during a snapshot. */
+    /** How large the database's WAL may grow during a snapshot. */
     snapshot_wal_limit?: number | null | undefined;
     /** How long to wait for a writer that holds the database. */
     busy_wait?: number | null | undefined;
@@ -120,48 +125,57 @@ export interface Options {
     health_enabled?: boolean | null | undefined;
     /** Minutes between scheduled health snapshots. */
     health_every?: number | null | undefined;
-    /** How often the host promises to call bk_beat(). */
+    /** How often the bot promises to call beat() in each of its event loops. */
     health_loop_period?: number | null | undefined;
-    /** A database larger than this is degraded. */
+    /** Health is degraded when the database is larger than this. */
     health_db_size?: number | null | undefined;
-    /** The newest verified backup is degraded when older; 0: never. */
+    /**
+     * Health is degraded when the newest verified backup is older than this; 0: never.
+     */
     health_backup_age?: number | null | undefined;
-    /** A backup that takes longer is degraded; 0: never. */
+    /** Health is degraded when the last backup took longer than this; 0: never. */
     health_backup_slow?: number | null | undefined;
-    /** Less free space than this beside data or backups is degraded. */
+    /**
+     * Health is degraded when less space than this is free beside the data or the
+     * backups.
+     */
     health_disk_free?: number | null | undefined;
-    /** The memory limit where no cgroup sets one; 0: the machine's memory. */
+    /** The memory limit, where no control group sets one; 0: the machine's memory. */
     memory_limit?: number | null | undefined;
     /**
-     * Where the database is touched: auto proves thread, else process; own is for a
-     * program that holds no other SQLite, as botkeep's own helper.
+     * Where the database is touched. auto: on guest threads if they prove safe, else in a
+     * helper process. own: for programs that hold no other SQLite, such as botkeep's own
+     * helper.
      */
     guest_isolation?: "auto" | "thread" | "process" | "own" | null | undefined;
     /**
-     * Whether this process is a run of the bot: recorded, with a schedule and a last
-     * backup; tools say no.
+     * Whether this process is a run of the bot, which is recorded and has a schedule and
+     * a last backup. false for tools.
      */
     run_track?: boolean | null | undefined;
-    /** The least level of log events. */
+    /** From which level on log events are sent. */
     log_level?: "debug" | "info" | "warning" | "error" | "none" | null | undefined;
-    /** The .env file that is read at bk_open(); empty: none. */
+    /** The .env file that is read as the keeper opens. Empty: none. */
     env_file?: string | Url | null | undefined;
 }
 
 export interface BackupCreateArgs {
-    /** Why it is made; retention counts each kind for itself. */
+    /** Why it is made. Retention counts each kind separately. */
     kind?: "manual" | "auto" | "startup" | "shutdown" | "pre_restore" | "pre_migration" | null | undefined;
-    /** A text of yours that is kept with the backup. */
+    /** A text of your own, kept with the backup. */
     note?: string | null | undefined;
     /** Instead of the option backup.compress. */
     compress?: "auto" | "gzip" | "zstd" | "none" | null | undefined;
-    /** Only this store, where the bot has more than one. */
+    /** Only this store, if the bot has several. */
     store?: "database" | "redis" | null | undefined;
-    /** Minutes: a verified backup of this kind that is younger is enough; 0: none is. */
+    /**
+     * In minutes: no backup is made if a verified one of this kind is younger. 0: always
+     * make one.
+     */
     gap?: number | null | undefined;
 }
 
-/** Of a set: each store, with what a backup of it alone would tell. */
+/** Of a set: its stores, each with what a backup of it alone would have. */
 export interface BackupCreateResultStores {
     /** Which store. */
     store: "database" | "redis";
@@ -189,7 +203,7 @@ export interface BackupCreateResult {
     kind: "manual" | "auto" | "startup" | "shutdown" | "pre_restore" | "pre_migration";
     /** When the snapshot began. */
     created_at: string;
-    /** Grows with each backup of the folder, whatever the clock does. */
+    /** Grows with each backup in the folder, whatever the clock does. */
     sequence: number;
     /** Size of the archive. */
     bytes: number;
@@ -207,21 +221,21 @@ export interface BackupCreateResult {
     compression: "gzip" | "zstd" | "none";
     /** How the archive is encrypted. */
     encryption: "none" | "key" | "recipient";
-    /** With which key, where it is. */
+    /** The key it is encrypted with. */
     key_id?: string;
     /** Rows of each table, by name. */
     tables: Record<string, unknown>;
-    /** How many other backups it needs; 0: it holds all. */
+    /** How many other backups it needs; 0: it holds everything. */
     chain: number;
-    /** Of one that holds only changes: how the name of the one it changes begins. */
+    /** If it holds only changes: how the name of the backup it builds on begins. */
     parent?: string;
-    /** SHA-256 of the database in that one. */
+    /** SHA-256 of the database in that backup. */
     parent_sha256?: string;
     /** Size of the changes before they were packed. */
     payload_bytes?: number;
-    /** The note, where one was given. */
+    /** The note, if there is one. */
     note?: string;
-    /** What its proof found worth knowing. */
+    /** Something worth knowing that was found while it was checked. */
     remark?: string;
     /** Always true: what cannot be read back is no backup. */
     verified: boolean;
@@ -231,41 +245,41 @@ export interface BackupCreateResult {
     snapshot_ms: number;
     /** How long packing, proving and reading back took. */
     verify_ms: number;
-    /** From the beginning to the manifest. */
+    /** How long all of it took. */
     total_ms: number;
     /** Names of old backups that retention deleted. */
     pruned: string[];
-    /** True when none was made because the one told of is younger than gap. */
+    /** True if no backup was made because this one is younger than gap. */
     recent?: boolean;
-    /** True when none was needed: the one told of holds all of the database. */
+    /** True if no backup was needed: this one holds all of the database. */
     unchanged: boolean;
-    /** When its snapshot began, where unchanged. */
+    /** If unchanged: when its snapshot began. */
     unchanged_since?: string;
     /**
-     * Of a set of several stores; with partial the job ends with BK_EPARTIAL, and tells
-     * this result beside it.
+     * Of a set of several stores. If it is partial, the job fails with BK_EPARTIAL and
+     * gives this result beside the error.
      */
     status?: "complete" | "partial";
-    /** Of a store that is a server: which one it was. */
+    /** Of a database server: its version. */
     server_version?: string;
-    /** Of the program that dumped it, where one did. */
+    /** The version of the program that dumped it. */
     client_version?: string;
     /** Of a set: the time between its snapshots. */
     skew_ms?: number;
-    /** Of a set: each store, with what a backup of it alone would tell. */
+    /** Of a set: its stores, each with what a backup of it alone would have. */
     stores?: BackupCreateResultStores[];
 }
 
 export interface BackupListArgs {
     /** Only backups of this kind. */
     kind?: "manual" | "auto" | "startup" | "shutdown" | "pre_restore" | "pre_migration" | null | undefined;
-    /** At most so many, the newest. */
+    /** At most this many, the newest. */
     limit?: number | null | undefined;
     /** Also list the backups that other tools made. */
     foreign?: boolean | null | undefined;
 }
 
-/** Of a set: its stores; one that could not be saved has no name, but an error. */
+/** Of a set: its stores. One that could not be saved has an error. */
 export interface BackupListResultBackupsStores {
     /** Which store. */
     store: "database" | "redis";
@@ -285,7 +299,7 @@ export interface BackupListResultBackups {
     kind: "manual" | "auto" | "startup" | "shutdown" | "pre_restore" | "pre_migration";
     /** When the snapshot began. */
     created_at: string;
-    /** Its place in the order of all. */
+    /** Its number in the order of all backups. */
     sequence: number;
     /** Size of the archive. */
     bytes: number;
@@ -295,51 +309,51 @@ export interface BackupListResultBackups {
     compression: "gzip" | "zstd" | "none";
     /** How it is encrypted. */
     encryption: "none" | "key" | "recipient";
-    /** With which key, where it is. */
+    /** The key it is encrypted with. */
     key_id?: string;
     /** SHA-256 of the database inside. */
     sha256: string;
-    /** False once backup.verify found it damaged. */
+    /** False once backup.verify has found it damaged. */
     verified: boolean;
     /** When it was last read back whole. */
     verified_at: string;
-    /** Its note, where one was given. */
+    /** Its note, if it has one. */
     note?: string;
-    /** What its proof found worth knowing. */
+    /** Something worth knowing that was found while it was checked. */
     remark?: string;
     /** The other tool's backup it was made from. */
     adopted_from?: string;
-    /** What backup.verify found, where it is damaged. */
+    /** If it is damaged: what backup.verify found. */
     error?: string;
-    /** How many other backups it needs; 0: it holds all. */
+    /** How many other backups it needs; 0: it holds everything. */
     chain: number;
-    /** Of one that holds only changes: how the name of the one it changes begins. */
+    /** If it holds only changes: how the name of the backup it builds on begins. */
     parent?: string;
     /** Of a set of several stores: whether it has them all. */
     status?: "complete" | "partial";
     /** Of a set: the time between its snapshots. */
     skew_ms?: number;
-    /** Of a set: its stores; one that could not be saved has no name, but an error. */
+    /** Of a set: its stores. One that could not be saved has an error. */
     stores?: BackupListResultBackupsStores[];
 }
 
-/** Those, newest first, where they were asked for. */
+/** Those, newest first, if they were asked for. */
 export interface BackupListResultForeign {
-    /** Its name, for backup.verify, restore, adopt, query. */
+    /** Its name, for backup.verify, restore, adopt and query. */
     name: string;
-    /** What it is, by its name until it is verified. */
+    /** What it is; before it is verified, going by its name. */
     format: "sqlite" | "sql" | "postgres" | "redis" | "tar" | "folder" | "empty" | "?";
-    /** Whose tool makes such names; empty: anybody's. */
+    /** The tool that makes such names; empty: any. */
     tool: string;
-    /** Its size, with what belongs to it. */
+    /** Its size, including the files that belong to it. */
     bytes: number;
     /** When it was made. */
     created_at: string;
-    /** Where that stands: in its name, or only in the file system. */
+    /** Where that comes from: its name, or the file system. */
     time_from: "name" | "file";
     /**
-     * What backup.verify found; unknown before, and when the file changed. Unsupported:
-     * of a kind that cannot be looked into.
+     * What backup.verify found. Unknown before that, and after the file changed.
+     * Unsupported: of a kind that cannot be looked into.
      */
     state: "unknown" | "whole" | "torn" | "unsupported";
     /** Our backup that was made from it. */
@@ -366,7 +380,7 @@ export interface BackupListResult {
     foreign_total: number;
     /** Their size together. */
     foreign_bytes: number;
-    /** Those, newest first, where they were asked for. */
+    /** Those, newest first, if they were asked for. */
     foreign?: BackupListResultForeign[];
 }
 
@@ -379,7 +393,7 @@ export interface BackupVerifyArgs {
     foreign?: boolean | null | undefined;
     /**
      * full: every byte. structure: where each block begins and ends. sample: that, and
-     * parts chosen at random until deadline_ms.
+     * parts chosen at random until deadline_ms is over.
      */
     depth?: "full" | "sample" | "structure" | null | undefined;
     /** How long a sample may take, for each backup. */
@@ -391,9 +405,9 @@ export interface BackupVerifyResultBackups {
     /** Its name. */
     name: string;
     /**
-     * damaged: its bytes are not those its manifest tells of. torn: a part of it is
-     * missing, or its manifest. unreadable: the system does not let it be read.
-     * unsupported: another kind, or of a later version.
+     * damaged: its bytes are not what its manifest says. torn: a part of it or its
+     * manifest is missing. unreadable: the system does not let it be read. unsupported:
+     * of another kind, or of a later version.
      */
     state: "good" | "damaged" | "torn" | "unreadable" | "unsupported";
     /** Whether its state is good. */
@@ -403,23 +417,23 @@ export interface BackupVerifyResultBackups {
      * read.
      */
     depth: "full" | "sealed" | "sample" | "structure";
-    /** Of the archive: how many were compared with what the manifest says. */
+    /** How many bytes of the archive were compared with what the manifest says. */
     checked_bytes: number;
-    /** Of a damaged archive: the first byte of the place that the error names. */
+    /** Of a damaged archive: the first byte of the damaged place. */
     damaged_from?: number;
-    /** And the first one after that place. */
+    /** The first byte after that place. */
     damaged_to?: number;
-    /** What is wrong, where something is. */
+    /** What is wrong, if anything is. */
     error?: string;
     /** Of a set of several stores: whether it has them all. */
     status?: "complete" | "partial";
-    /** Another tool's: what it turned out to be. */
+    /** Of another tool: what it turned out to be. */
     format?: string;
-    /** Another tool's: rows of each table. */
+    /** Of another tool: the rows of each table. */
     tables?: Record<string, unknown>;
-    /** Another tool's: what should be known of it. */
+    /** Of another tool: something to know about it. */
     note?: string;
-    /** Another tool's: how to restore it without us. */
+    /** Of another tool: how to restore it without botkeep. */
     by_hand?: string;
 }
 
@@ -429,7 +443,10 @@ export interface BackupVerifyResult {
     backups: BackupVerifyResultBackups[];
     /** How many are good. */
     verified: number;
-    /** How many are not. The job then fails, and tells this result beside its error. */
+    /**
+     * How many are not. If there are any, the job fails and gives this result beside the
+     * error.
+     */
     failed: number;
 }
 
@@ -456,16 +473,16 @@ export interface BackupRestoreArgs {
     /** Which one; without it the newest verified one. */
     name?: string | null | undefined;
     /**
-     * live: into the open database; staged: when the bot starts next; auto: live, or as a
-     * whole file where the database does not open.
+     * live: into the open database. staged: when the bot starts next. auto: live, or as a
+     * whole file if the database does not open.
      */
     mode?: "auto" | "live" | "staged" | null | undefined;
     /**
-     * A path that does not exist: restore into that file instead; a set becomes a folder
+     * A path that does not exist: restore into this file instead. A set becomes a folder
      * of files.
      */
     to?: string | Url | null | undefined;
-    /** Of a set: only this store; without it all of them. */
+    /** Of a set: only this store; without it, all of them. */
     store?: "database" | "redis" | null | undefined;
 }
 
@@ -473,9 +490,9 @@ export interface BackupRestoreArgs {
 export interface BackupRestoreResultStores {
     /** Which store. */
     store: "database" | "redis";
-    /** Size of what it got. */
+    /** Size of what was restored. */
     bytes: number;
-    /** What of its old state was set aside. */
+    /** Where its old state was set aside. */
     kept: string | null;
 }
 
@@ -485,7 +502,7 @@ export interface BackupRestoreResult {
     name: string;
     /** What was done. */
     mode: "live" | "staged" | "path";
-    /** False when it waits for the next start. */
+    /** False if it waits for the next start. */
     applied: boolean;
     /** The backup of what was there before. */
     pre_restore: string | null;
@@ -496,7 +513,7 @@ export interface BackupRestoreResult {
     kept?: string;
     /** Size of the restored database. */
     bytes: number;
-    /** Another tool's backup: what should be known of it. */
+    /** Of another tool: something to know about it. */
     note?: string;
     /** Of a set: what was restored, in this order. */
     stores?: BackupRestoreResultStores[];
@@ -515,7 +532,7 @@ export interface BackupPruneArgs {
     weekly?: number | null | undefined;
     /** Instead of backup.keep.monthly. */
     monthly?: number | null | undefined;
-    /** Only tell what would be deleted. */
+    /** Only say what would be deleted. */
     dry_run?: boolean | null | undefined;
 }
 
@@ -563,11 +580,11 @@ export interface BackupStatusResultBroken {
 
 /** What backup.status answers. */
 export interface BackupStatusResult {
-    /** Whether backups are made on their own. */
+    /** Whether backups are made automatically. */
     enabled: boolean;
-    /** Hours between them, where cron is null. */
+    /** Hours between them, if cron is null. */
     every_hours: number;
-    /** The cron expression they go by. */
+    /** The cron expression by which they are made. */
     cron: string | null;
     /** The zone of cron and of retention. */
     timezone: string | null;
@@ -577,13 +594,13 @@ export interface BackupStatusResult {
     leader_pid: number | null;
     /** How many of each kind stay; 0: all. */
     keep: number;
-    /** Up to which age all stay besides; 0: none. */
+    /** Up to which age, in days, all stay as well; 0: age keeps none. */
     keep_days: number;
-    /** Of how many days the last one stays. */
+    /** For how many days the last one of each stays as well. */
     keep_daily: number;
-    /** Of how many weeks the last one stays. */
+    /** For how many weeks the last one of each stays as well. */
     keep_weekly: number;
-    /** Of how many months the last one stays. */
+    /** For how many months the last one of each stays as well. */
     keep_monthly: number;
     /** The folder of the backups. */
     dir: string;
@@ -599,21 +616,23 @@ export interface BackupStatusResult {
     oldest: Record<string, unknown> | null;
     /** When a backup was last made. */
     last_success_at: string | null;
-    /** Until when the data is known to be in a backup that was read back whole. */
+    /**
+     * The last moment at which all data is known to be in a backup that was read back.
+     */
     last_verified_at: string | null;
     /** Whether the last attempt failed. */
     failing: boolean;
-    /** When and why one last failed, be it long ago: at, code, message. */
+    /** When and why one last failed, however long ago: at, code, message. */
     last_failure: Record<string, unknown> | null;
-    /** When it was last seen that nothing had changed since the newest backup. */
+    /** When it was last found that nothing had changed since the newest backup. */
     last_checked_at: string | null;
-    /** Since when, as that check found. */
+    /** Since when nothing has changed, according to that. */
     unchanged_since: string | null;
     /** How the last rehearsal of a restore went: at, name, ok, depth, ms, error. */
     rehearsal: Record<string, unknown> | null;
     /** The numbers for a monitoring system, as in the event metrics. */
     metrics: Record<string, unknown>;
-    /** When the next one of its own is due. */
+    /** When the next automatic one is due. */
     next_due_at: string | null;
     /** Free space for them. */
     free_bytes: number | null;
@@ -626,27 +645,27 @@ export interface BackupStatusResult {
 }
 
 export interface BackupAdoptArgs {
-    /** Which one of another tool's. */
+    /** Which of the other tools' backups. */
     name?: string | null | undefined;
     /** All that are whole and hold a SQLite database. */
     all?: boolean | null | undefined;
-    /** Its kind from now on; without it as its name tells. */
+    /** Its kind from now on; without it, what its name says. */
     kind?: "manual" | "auto" | "startup" | "shutdown" | "pre_restore" | "pre_migration" | null | undefined;
     /** Delete the original once ours is made and proven. */
     move?: boolean | null | undefined;
 }
 
-/** What became ours. */
+/** What was adopted. */
 export interface BackupAdoptResultAdopted {
     /** The other tool's name. */
     original: string;
-    /** Ours. */
+    /** Its name from now on. */
     name: string;
     /** Size of our archive. */
     bytes: number;
     /** Whether the original was deleted. */
     moved: boolean;
-    /** What should be known of it. */
+    /** Something to know about it. */
     note?: string;
 }
 
@@ -660,7 +679,7 @@ export interface BackupAdoptResultSkipped {
 
 /** What backup.adopt answers. */
 export interface BackupAdoptResult {
-    /** What became ours. */
+    /** What was adopted. */
     adopted: BackupAdoptResultAdopted[];
     /** What was not adopted. */
     skipped: BackupAdoptResultSkipped[];
@@ -675,7 +694,7 @@ export interface BackupQueryArgs {
     sql: string;
     /** Its parameters, in their order. */
     parameters?: unknown[] | null | undefined;
-    /** At most so many rows, up to 100000. */
+    /** At most this many rows, up to 100000. */
     limit?: number | null | undefined;
     /** How long the statement may take. */
     timeout_ms?: number | null | undefined;
@@ -689,7 +708,7 @@ export interface BackupQueryResult {
     columns: string[];
     /** The rows, each a list of values; a BLOB is {"hex": "00ff"}. */
     rows: unknown[][];
-    /** Whether there are more: the limit, or 4 MB, is reached. */
+    /** Whether there are more rows: the limit, or 4 MB, was reached. */
     truncated: boolean;
 }
 
@@ -700,9 +719,9 @@ export interface BackupExtractArgs {
     to: string | Url;
     /** The table to take, with its indexes. */
     table?: string | null | undefined;
-    /** Or a statement whose rows go into the table result. */
+    /** Or a statement whose rows go into a table named result. */
     query?: string | null | undefined;
-    /** How long it may take; without it as long as it needs. */
+    /** How long it may take; without it, as long as it needs. */
     timeout_ms?: number | null | undefined;
 }
 
@@ -722,7 +741,7 @@ export interface BackupExtractResult {
     columns: string[];
     /** The indexes that were made. */
     indexes: string[];
-    /** What belongs to the table and is not there: triggers, ... */
+    /** What belongs to the table but is not in the file: triggers and the like. */
     left_out: string[];
 }
 
@@ -1081,7 +1100,7 @@ export interface StoreProbeResult {
     same_file?: boolean;
     /** How many tables it has, the engine's own left out. */
     tables: number;
-    /** How long reading a page took, waiting for locks included; or an answer. */
+    /** How long reading a page, or an answer, took, including waits for locks. */
     response_ms: number;
     /** PostgreSQL, Redis: the server's version. */
     server_version?: string;
@@ -1116,7 +1135,7 @@ export interface StoreProbeResult {
 }
 
 export interface StoreSaveArgs {
-    /** Makes a backup of this kind of it as well. */
+    /** Also makes a backup of this kind. */
     backup?: "manual" | "auto" | "startup" | "shutdown" | null | undefined;
 }
 
@@ -1130,7 +1149,7 @@ export interface StoreSaveResult {
     sha256: string;
     /** Rows of each table, by name. */
     tables: Record<string, unknown>;
-    /** The name of the backup, where one was asked for. */
+    /** The name of the backup, if one was asked for. */
     backup: string | null;
 }
 
@@ -1159,8 +1178,8 @@ export class Backup {
     }
 
     /**
-     * Restores a backup into a file that is thrown away, and checks all of it: every
-     * page, every index, the rows of every table.
+     * Restores a backup into a file that is thrown away, and checks every page, every
+     * index and the rows of every table.
      */
     rehearse(args: BackupRehearseArgs = {}): Job<BackupRehearseResult> {
         return this.keeper.run("backup.rehearse", args);
@@ -1171,17 +1190,20 @@ export class Backup {
         return this.keeper.run("backup.restore", args);
     }
 
-    /** Deletes backups that are too old, and tells why each. */
+    /** Deletes backups that are too old, and says why each goes or stays. */
     prune(args: BackupPruneArgs = {}): Job<BackupPruneResult> {
         return this.keeper.run("backup.prune", args);
     }
 
-    /** Tells how the backups stand: the newest, the last failure, the next. */
+    /** Says how the backups are doing: the newest, the last failure, the next one. */
     status(): Job<BackupStatusResult> {
         return this.keeper.run("backup.status");
     }
 
-    /** Makes backups of other tools ours: proven, with a manifest, under retention. */
+    /**
+     * Takes over backups that other tools made: each gets a manifest and comes under
+     * retention.
+     */
     adopt(args: BackupAdoptArgs = {}): Job<BackupAdoptResult> {
         return this.keeper.run("backup.adopt", args);
     }
@@ -1191,9 +1213,7 @@ export class Backup {
         return this.keeper.run("backup.query", args);
     }
 
-    /**
-     * Puts one table of a backup, or what a query finds in it, into a file of its own.
-     */
+    /** Puts one table of a backup, or the rows of a query, into a file of its own. */
     extract(args: BackupExtractArgs): Job<BackupExtractResult> {
         return this.keeper.run("backup.extract", args);
     }
@@ -1238,7 +1258,7 @@ export class Health {
 export class Lifecycle {
     constructor(private readonly keeper: Runs) {}
 
-    /** Tells since when this run lasts and how the one before it ended. */
+    /** Says how long this run has lasted and how the one before it ended. */
     status(): Job<LifecycleStatusResult> {
         return this.keeper.run("lifecycle.status");
     }

@@ -78,7 +78,7 @@ class Options(TypedDict, total=False):
 
 
 class BackupCreateResultStores(TypedDict):
-    """Of a set: each store, with what a backup of it alone would tell."""
+    """Of a set: its stores, each with what a backup of it alone would have."""
 
     store: Literal["database", "redis"]
     driver: str
@@ -130,7 +130,7 @@ class BackupCreateResult(TypedDict):
 
 
 class BackupListResultBackupsStores(TypedDict):
-    """Of a set: its stores; one that could not be saved has no name, but an error."""
+    """Of a set: its stores. One that could not be saved has an error."""
 
     store: Literal["database", "redis"]
     snapshot_at: NotRequired[str]
@@ -165,7 +165,7 @@ class BackupListResultBackups(TypedDict):
 
 
 class BackupListResultForeign(TypedDict):
-    """Those, newest first, where they were asked for."""
+    """Those, newest first, if they were asked for."""
 
     name: str
     format: Literal["sqlite", "sql", "postgres", "redis", "tar", "folder", "empty", "?"]
@@ -319,7 +319,7 @@ class BackupStatusResult(TypedDict):
 
 
 class BackupAdoptResultAdopted(TypedDict):
-    """What became ours."""
+    """What was adopted."""
 
     original: str
     name: str
@@ -639,11 +639,11 @@ class Backup(Namespace):
     ) -> Job[BackupCreateResult]:
         """Makes a backup of the database, proves it, and deletes what is too old.
 
-        kind: Why it is made; retention counts each kind for itself.
-        note: A text of yours that is kept with the backup.
+        kind: Why it is made. Retention counts each kind separately.
+        note: A text of your own, kept with the backup.
         compress: Instead of the option backup.compress.
-        store: Only this store, where the bot has more than one.
-        gap: Minutes: a verified backup of this kind that is younger is enough; 0: none is.
+        store: Only this store, if the bot has several.
+        gap: In minutes: no backup is made if a verified one of this kind is younger. 0: always make one.
         """
         return self._run("backup.create", {
             "kind": kind,
@@ -663,7 +663,7 @@ class Backup(Namespace):
         """Lists the backups, newest first.
 
         kind: Only backups of this kind.
-        limit: At most so many, the newest.
+        limit: At most this many, the newest.
         foreign: Also list the backups that other tools made.
         """
         return self._run("backup.list", {
@@ -686,7 +686,7 @@ class Backup(Namespace):
         name: Which one; without it the newest.
         all: All of them.
         foreign: All that other tools made.
-        depth: full: every byte. structure: where each block begins and ends. sample: that, and parts chosen at random until deadline_ms.
+        depth: full: every byte. structure: where each block begins and ends. sample: that, and parts chosen at random until deadline_ms is over.
         deadline_ms: How long a sample may take, for each backup.
         """
         return self._run("backup.verify", {
@@ -698,7 +698,7 @@ class Backup(Namespace):
         })
 
     def rehearse(self, *, name: Optional[str] = None) -> Job[BackupRehearseResult]:
-        """Restores a backup into a file that is thrown away, and checks all of it: every page, every index, the rows of every table.
+        """Restores a backup into a file that is thrown away, and checks every page, every index and the rows of every table.
 
         name: Which one; without it the newest verified one.
         """
@@ -715,9 +715,9 @@ class Backup(Namespace):
         """Restores a backup, after verifying it and saving what is there now.
 
         name: Which one; without it the newest verified one.
-        mode: live: into the open database; staged: when the bot starts next; auto: live, or as a whole file where the database does not open.
-        to: A path that does not exist: restore into that file instead; a set becomes a folder of files.
-        store: Of a set: only this store; without it all of them.
+        mode: live: into the open database. staged: when the bot starts next. auto: live, or as a whole file if the database does not open.
+        to: A path that does not exist: restore into this file instead. A set becomes a folder of files.
+        store: Of a set: only this store; without it, all of them.
         """
         return self._run("backup.restore", {
             "name": name,
@@ -736,14 +736,14 @@ class Backup(Namespace):
         monthly: Optional[int] = None,
         dry_run: Optional[bool] = None,
     ) -> Job[BackupPruneResult]:
-        """Deletes backups that are too old, and tells why each.
+        """Deletes backups that are too old, and says why each goes or stays.
 
         keep: Instead of the option backup.keep.
         days: Instead of backup.keep.days.
         daily: Instead of backup.keep.daily.
         weekly: Instead of backup.keep.weekly.
         monthly: Instead of backup.keep.monthly.
-        dry_run: Only tell what would be deleted.
+        dry_run: Only say what would be deleted.
         """
         return self._run("backup.prune", {
             "keep": keep,
@@ -755,7 +755,8 @@ class Backup(Namespace):
         })
 
     def status(self) -> Job[BackupStatusResult]:
-        """Tells how the backups stand: the newest, the last failure, the next."""
+        """Says how the backups are doing: the newest, the last failure, the next one.
+        """
         return self._run("backup.status", {})
 
     def adopt(
@@ -766,11 +767,11 @@ class Backup(Namespace):
         kind: Optional[Literal["manual", "auto", "startup", "shutdown", "pre_restore", "pre_migration"]] = None,
         move: Optional[bool] = None,
     ) -> Job[BackupAdoptResult]:
-        """Makes backups of other tools ours: proven, with a manifest, under retention.
+        """Takes over backups that other tools made: each gets a manifest and comes under retention.
 
-        name: Which one of another tool's.
+        name: Which of the other tools' backups.
         all: All that are whole and hold a SQLite database.
-        kind: Its kind from now on; without it as its name tells.
+        kind: Its kind from now on; without it, what its name says.
         move: Delete the original once ours is made and proven.
         """
         return self._run("backup.adopt", {
@@ -794,7 +795,7 @@ class Backup(Namespace):
         name: Which backup; without it the newest verified one.
         sql: One statement that reads, with ? for parameters.
         parameters: Its parameters, in their order.
-        limit: At most so many rows, up to 100000.
+        limit: At most this many rows, up to 100000.
         timeout_ms: How long the statement may take.
         """
         return self._run("backup.query", {
@@ -814,13 +815,13 @@ class Backup(Namespace):
         query: Optional[str] = None,
         timeout_ms: Optional[int] = None,
     ) -> Job[BackupExtractResult]:
-        """Puts one table of a backup, or what a query finds in it, into a file of its own.
+        """Puts one table of a backup, or the rows of a query, into a file of its own.
 
         name: Which backup; without it the newest verified one.
         to: The new SQLite file; the path must not exist.
         table: The table to take, with its indexes.
-        query: Or a statement whose rows go into the table result.
-        timeout_ms: How long it may take; without it as long as it needs.
+        query: Or a statement whose rows go into a table named result.
+        timeout_ms: How long it may take; without it, as long as it needs.
         """
         return self._run("backup.extract", {
             "name": name,
@@ -896,7 +897,7 @@ class Lifecycle(Namespace):
     """keeper.lifecycle"""
 
     def status(self) -> Job[LifecycleStatusResult]:
-        """Tells since when this run lasts and how the one before it ended."""
+        """Says how long this run has lasted and how the one before it ended."""
         return self._run("lifecycle.status", {})
 
 

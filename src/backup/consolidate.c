@@ -52,9 +52,11 @@ struct bk__retain *bk__consolidate_choose(struct bk__job *job, struct bk__retain
     struct bk__retain *oldest = NULL;
     for (size_t i = 0; i < count; i++) {
         held += items[i].stays == BK__STAY_BASE;
+    }
+    for (size_t i = 0; held > most && i < count; i++) {
         oldest = frees(items, count, &items[i]) ? &items[i] : oldest;
     }
-    return held > most ? oldest : NULL;
+    return oldest;
 }
 
 /* ---- rewriting it --------------------------------------------------------------------- */

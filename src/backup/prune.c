@@ -26,6 +26,20 @@
 #include <backup/retention.h>
 #include <backup/set/set.h>
 
+/* One run of retention over a folder. */
+struct prune {
+    struct bk__rules rules;
+    char pinned[BK__NAME_SIZE]; /* another name that stays in any case; "": none */
+    bool dry_run;
+    struct bk__job *job;
+    const struct bk__folder *folder; /* locked; NULL with dry_run: nothing is rewritten */
+    /* out */
+    struct json_object *deleted;      /* a list of {name, bytes, reason} */
+    struct json_object *kept_because; /* the same of those that stay */
+    int64_t kept;
+    int64_t freed_bytes;
+};
+
 static int64_t size_of(const struct bk__catalogue *catalogue, const char *name) {
     for (size_t i = 0; i < catalogue->count; i++) {
         if (strcmp(catalogue->items[i].name, name) == 0) {
@@ -47,7 +61,7 @@ static int note(struct json_object *list, const struct bk__retain *item, int64_t
 }
 
 static int note_kept(const struct bk__catalogue *catalogue,
-                     const struct bk__retain *items, struct bk__prune *prune) {
+                     const struct bk__retain *items, struct prune *prune) {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < catalogue->count; i++) {
         if (!items[i].drop) {
@@ -59,7 +73,7 @@ static int note_kept(const struct bk__catalogue *catalogue,
 }
 
 static int remove_one(const char *dir, const struct bk__catalogue *catalogue,
-                      const struct bk__retain *item, struct bk__prune *prune) {
+                      const struct bk__retain *item, struct prune *prune) {
     int rc = prune->dry_run ? 0 : bk__remove_backup(dir, item->name);
     if (rc == 0) {
         int64_t bytes = size_of(catalogue, item->name);
@@ -69,7 +83,7 @@ static int remove_one(const char *dir, const struct bk__catalogue *catalogue,
     return rc;
 }
 
-static int flush(const char *dir, const struct bk__prune *prune, int rc) {
+static int flush(const char *dir, const struct prune *prune, int rc) {
     if (rc == 0 && !prune->dry_run && json_object_array_length(prune->deleted) > 0) {
         int err = bk__file_sync_dir(dir);
         rc = err == 0 ? 0 : bk__fail_errno(err, "cannot flush the folder", dir, NULL);
@@ -80,7 +94,7 @@ static int flush(const char *dir, const struct bk__prune *prune, int rc) {
 /* What is made of others goes before them, the newest first: what is killed here leaves none behind
    that has lost its base. Then the rest, the oldest first. */
 static int remove_marked(const char *dir, const struct bk__catalogue *catalogue,
-                         const struct bk__retain *items, struct bk__prune *prune) {
+                         const struct bk__retain *items, struct prune *prune) {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < catalogue->count; i++) {
         if (items[i].drop && items[i].parent[0] != '\0') {
@@ -115,7 +129,7 @@ static struct bk__retain *list_items(const struct bk__catalogue *catalogue,
 
 /* What a run that was killed left of changes that a full archive replaced. */
 static int remove_leftovers(const char *dir, const struct bk__catalogue *catalogue,
-                            const struct bk__prune *prune) {
+                            const struct prune *prune) {
     int rc = 0;
     for (size_t i = 0; rc == 0 && !prune->dry_run && i < catalogue->leftover_count; i++) {
         rc = bk__remove_backup(dir, catalogue->leftovers[i]);
@@ -124,8 +138,7 @@ static int remove_leftovers(const char *dir, const struct bk__catalogue *catalog
 }
 
 /* Counts what a real run would make whole as whole. */
-static void foresee(const struct bk__prune *prune, struct bk__retain *items,
-                    size_t count) {
+static void foresee(const struct prune *prune, struct bk__retain *items, size_t count) {
     struct bk__retain *whole = bk__consolidate_choose(prune->job, items, count);
     while (whole != NULL) {
         whole->parent[0] = '\0';
@@ -135,7 +148,7 @@ static void foresee(const struct bk__prune *prune, struct bk__retain *items,
 }
 
 /* Decides, and acts on it as far as a backup is to be made whole first: 1, it was. */
-static int decide(const struct bk__prune *prune, const struct bk__catalogue *catalogue,
+static int decide(const struct prune *prune, const struct bk__catalogue *catalogue,
                   struct bk__retain *items) {
     bk__retention_decide(items, catalogue->count, &prune->rules);
     if (prune->dry_run) {
@@ -148,7 +161,7 @@ static int decide(const struct bk__prune *prune, const struct bk__catalogue *cat
 }
 
 /* 1: a backup was made whole, so that everything is to be decided anew. */
-static int prune_once(const char *dir, struct bk__prune *prune) {
+static int prune_once(const char *dir, struct prune *prune) {
     struct bk__catalogue catalogue;
     int rc = bk__catalogue_load(dir, &catalogue);
     if (rc != 0) {
@@ -180,7 +193,8 @@ static int prune_once(const char *dir, struct bk__prune *prune) {
     return rc;
 }
 
-int bk__prune_folder(const char *dir, struct bk__prune *prune) {
+/* dir is locked unless dry_run. What was deleted before an error is in the list. */
+static int prune_folder(const char *dir, struct prune *prune) {
     int rc = prune_once(dir, prune);
     while (rc == 1) { /* each time there is one backup of changes less */
         rc = prune_once(dir, prune);
@@ -222,13 +236,13 @@ static int load_rules(struct bk__job *job, struct bk__rules *ret) {
     return rc;
 }
 
-static void clear(struct bk__prune *prune) {
+static void clear(struct prune *prune) {
     bk__zone_free(prune->rules.zone);
     json_object_put(prune->deleted);
     json_object_put(prune->kept_because);
 }
 
-static struct json_object *take_deleted(struct bk__prune *prune) {
+static struct json_object *take_deleted(struct prune *prune) {
     struct json_object *deleted = prune->deleted;
     prune->deleted = NULL;
     return deleted;
@@ -236,12 +250,12 @@ static struct json_object *take_deleted(struct bk__prune *prune) {
 
 struct json_object *bk__prune_after(struct bk__job *job, const struct bk__folder *folder,
                                     const char *spare) {
-    struct bk__prune prune = {.job = job, .folder = folder};
+    struct prune prune = {.job = job, .folder = folder};
     bk__record_pinned(job, prune.pinned);
     int rc = load_rules(job, &prune.rules);
     prune.rules.spare = spare;
     if (rc == 0) {
-        rc = bk__prune_folder(folder->path, &prune);
+        rc = prune_folder(folder->path, &prune);
     }
     if (rc != 0) {
         bk__job_log(job, "warning",
@@ -262,7 +276,7 @@ struct json_object *bk__prune_after(struct bk__job *job, const struct bk__folder
 
 /* ---- the operation -------------------------------------------------------------------- */
 
-static int fill_result(struct bk__job *job, struct bk__prune *prune) {
+static int fill_result(struct bk__job *job, struct prune *prune) {
     struct json_object *result = bk__job_result(job);
     struct json_object *because = prune->kept_because;
     prune->kept_because = NULL;
@@ -314,7 +328,7 @@ static int take_rules(struct bk__job *job, struct bk__rules *rules) {
 
 int bk__backup_prune(struct bk__job *job) {
     const char *dir = bk__config_text(bk__job_config(job), BK__OPT_BACKUP_DIR);
-    struct bk__prune prune = {.dry_run = bk__job_bool(job, "dry_run", false)};
+    struct prune prune = {.dry_run = bk__job_bool(job, "dry_run", false)};
     struct bk__folder folder = {.lock_fd = -1};
     bk__record_pinned(job, prune.pinned);
     int rc = take_rules(job, &prune.rules);
@@ -324,7 +338,7 @@ int bk__backup_prune(struct bk__job *job) {
     if (rc == 0) {
         prune.job = job;
         prune.folder = folder.path == NULL ? NULL : &folder;
-        rc = bk__prune_folder(dir, &prune);
+        rc = prune_folder(dir, &prune);
     }
     if (rc == 0) {
         rc = fill_result(job, &prune);

@@ -187,22 +187,29 @@ static bool is_stem_of(const char *stem, const char *name) {
     return strncmp(name, stem, size) == 0 && name[size] == '.';
 }
 
-/* What one that stays is made of stays, and what that is made of, until nothing more is found:
-   a parent is older than its child, but a manifest may say anything. */
+/* The search begins behind the child: there its parent is, unless a manifest says nonsense. */
+static struct bk__retain *parent_of(struct bk__retain *items, size_t count,
+                                    size_t child) {
+    for (size_t i = 1; items[child].parent[0] != '\0' && i < count; i++) {
+        struct bk__retain *item = &items[(child + i) % count];
+        if (is_stem_of(items[child].parent, item->name)) {
+            return item;
+        }
+    }
+    return NULL;
+}
+
+/* What one that stays is made of stays, and what that is made of, until nothing more is found. */
 static void keep_bases(struct bk__retain *items, size_t count) {
     bool more = true;
     while (more) {
         more = false;
         for (size_t i = 0; i < count; i++) {
-            if (items[i].stays == 0 || items[i].parent[0] == '\0') {
-                continue;
-            }
-            for (size_t j = 0; j < count; j++) {
-                if (is_stem_of(items[i].parent, items[j].name) &&
-                    !(items[j].stays & BK__STAY_BASE)) {
-                    more = more || items[j].stays == 0;
-                    items[j].stays |= BK__STAY_BASE;
-                }
+            struct bk__retain *parent =
+                items[i].stays != 0 ? parent_of(items, count, i) : NULL;
+            if (parent != NULL) {
+                more = more || parent->stays == 0;
+                parent->stays |= BK__STAY_BASE;
             }
         }
     }

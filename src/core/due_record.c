@@ -1,7 +1,6 @@
 /*
- * The file of due times: {"backup.create":{"due_at":"...","ran_at":"...","rule":"...",
- * "unfinished":true}}. What
- * cannot be read counts as not recorded. Not the reckoning (schedule.c). plan.c calls it.
+ * The file of due times, {"backup.create": {"due_at", "ran_at", "rule", "unfinished"}}. What cannot
+ * be read counts as not recorded. Not the reckoning (schedule.c). plan.c calls it.
  */
 #include <core/due_record.h>
 

@@ -14,20 +14,27 @@
 
 #define DOING "cannot be restored"
 #define UNTOUCHED "The server was not touched. "
-#define LEAVE_MS                                                                         \
-    5000 /* the replica that we were for a backup of before may still be seen */
+#define LEAVE_MS 5000
 #define PAUSE_MS 100
 
-static int refuse(const struct bk__redis *redis, const char *why, const char *advice) {
+/* What the checks look at. */
+struct checking {
+    struct bk__redis *redis;
+    const struct bk__rdb_facts *facts;
+    char *info; /* all of it, as it was at the beginning */
+};
+
+static int refuse(const struct checking *c, const char *why, const char *advice) {
     return bk__fail(
         BK_EUNSUPPORTED,
         "The Redis server %s cannot be restored while it lives: %s. " UNTOUCHED "%s",
-        redis->at.shown, why, advice);
+        c->redis->at.shown, why, advice);
 }
 
 /* ---- what the server is --------------------------------------------------------------- */
 
-static int check_role(const struct bk__redis *redis, const char *info) {
+static int check_role(struct checking *c) {
+    const char *info = c->info;
     char mode[32];
     char role[32];
 
@@ -35,55 +42,49 @@ static int check_role(const struct bk__redis *redis, const char *info) {
     bk__redis_info_text(info, "role", role, sizeof role);
     if (strcmp(mode, "cluster") == 0 ||
         bk__redis_info_int(info, "cluster_enabled") == 1) {
-        return refuse(redis, "it is a node of a cluster",
+        return refuse(c, "it is a node of a cluster",
                       "Restore each node from its own dump while it is stopped.");
     }
     if (bk__redis_info_is_loading(info)) {
         return bk__fail(BK_EBUSY,
                         "The Redis server %s is still loading its data. " UNTOUCHED
                         "Restore again when it is done.",
-                        redis->at.shown);
+                        c->redis->at.shown);
     }
     if (strcmp(role, "master") != 0) {
-        return refuse(redis, "it is itself a replica",
-                      "Restore its master, and it follows.");
+        return refuse(c, "it is itself a replica", "Restore its master, and it follows.");
     }
     return 0;
 }
 
-/* Somebody else's replicas would be emptied and filled with it. */
-static int check_replicas(struct bk__redis *redis, int64_t until) {
+static int count_replicas(struct checking *c, int64_t *ret) {
     char *info = NULL;
-    char why[96];
-    int64_t replicas;
-    int rc = bk__redis_info(&redis->link, "replication", &info);
+    int rc = bk__redis_info(&c->redis->link, "replication", &info);
 
-    if (rc != 0) {
-        return rc;
-    }
-    replicas = bk__redis_info_int(info, "connected_slaves");
+    *ret = rc == 0 ? bk__redis_info_int(info, "connected_slaves") : 0;
     free(info);
-    if (replicas <= 0) {
-        return 0;
-    }
-    if (bk__clock_mono() < until) {
-        bk__clock_sleep(PAUSE_MS);
-        return 1;
-    }
-    snprintf(why, sizeof why, "%lld replicas are attached to it", (long long)replicas);
-    return refuse(redis, why,
-                  "Detach them (REPLICAOF NO ONE on each), restore, and attach them "
-                  "again.");
+    return rc;
 }
 
-static int wait_for_no_replicas(struct bk__redis *redis) {
+/* Somebody else's replicas would be emptied and filled with it. The one that we were for a backup a
+   moment ago may still be seen. */
+static int check_replicas(struct checking *c) {
     int64_t until = bk__clock_mono() + LEAVE_MS;
-    int rc;
+    int64_t replicas = 0;
+    char why[96];
+    int rc = count_replicas(c, &replicas);
 
-    do {
-        rc = check_replicas(redis, until);
-    } while (rc == 1);
-    return rc;
+    while (rc == 0 && replicas > 0 && bk__clock_mono() < until) {
+        bk__clock_sleep(PAUSE_MS);
+        rc = count_replicas(c, &replicas);
+    }
+    if (rc != 0 || replicas <= 0) {
+        return rc;
+    }
+    snprintf(why, sizeof why, "%lld replicas are attached to it", (long long)replicas);
+    return refuse(c, why,
+                  "Detach them (REPLICAOF NO ONE on each), restore, and attach them "
+                  "again.");
 }
 
 /* ---- what it can read ----------------------------------------------------------------- */
@@ -144,28 +145,28 @@ static bool is_its_own(const char *info, const struct bk__rdb_facts *facts) {
                          : redis.major >= 8 && is_at_least(redis, wrote);
 }
 
-static int check_version(const struct bk__redis *redis, const char *info,
-                         const struct bk__rdb_facts *facts) {
-    int reads = rdb_version_of(redis, info);
+static int check_version(struct checking *c) {
+    const struct bk__rdb_facts *facts = c->facts;
+    int reads = rdb_version_of(c->redis, c->info);
     char why[160];
 
     if (reads == 0) {
-        return refuse(redis, "it is older than Redis 4, or does not tell its version",
+        return refuse(c, "it is older than Redis 4, or does not tell its version",
                       "Stop it, put the dump in the place of its own, and start it.");
     }
-    if (facts->version <= reads || is_its_own(info, facts)) {
+    if (facts->version <= reads || is_its_own(c->info, facts)) {
         return 0;
     }
     snprintf(why, sizeof why,
              "the dump is of RDB version %d (%s %s), and it reads up to version %d",
              facts->version, facts->valkey ? "Valkey" : "Redis",
              facts->server[0] != '\0' ? facts->server : "of unknown version", reads);
-    return refuse(redis, why, "Restore into a server of that version or a later one.");
+    return refuse(c, why, "Restore into a server of that version or a later one.");
 }
 
 /* What a server does not understand ends it. */
-static int check_understood(const struct bk__redis *redis,
-                            const struct bk__rdb_facts *facts) {
+static int check_understood(struct checking *c) {
+    const struct bk__rdb_facts *facts = c->facts;
     char why[160];
 
     if (facts->counted || facts->version > BK__RDB_VERSION_KNOWN) {
@@ -175,14 +176,13 @@ static int check_understood(const struct bk__redis *redis,
              "the dump holds what its version does not know (%s), and a server that "
              "reads it ends itself",
              facts->unknown);
-    return refuse(redis, why, "Use another backup.");
+    return refuse(c, why, "Use another backup.");
 }
 
-static int check_modules(const struct bk__redis *redis,
-                         const struct bk__rdb_facts *facts) {
-    return !facts->modules
+static int check_modules(struct checking *c) {
+    return !c->facts->modules
                ? 0
-               : refuse(redis,
+               : refuse(c,
                         "the dump holds data of modules, and a server that lacks one of "
                         "them ends itself",
                         "Stop it, put the dump in the place of its own, and start it "
@@ -205,40 +205,40 @@ static int64_t memory_limit(const char *info, const char **ret_name) {
 
 /* A replica takes more than maxmemory; as a master it would then drop keys or refuse writes. What
    the dump says of itself counts buffers, too: an eighth more is let through. */
-static int check_memory(const struct bk__redis *redis, const char *info,
-                        const struct bk__rdb_facts *facts) {
+static int check_memory(struct checking *c) {
     const char *name;
-    int64_t limit = memory_limit(info, &name);
+    int64_t limit = memory_limit(c->info, &name);
+    int64_t wanted = c->facts->memory;
     char why[160];
 
-    if (limit <= 0 || facts->memory <= limit + limit / 8) {
+    if (limit <= 0 || wanted <= limit + limit / 8) {
         return 0;
     }
     snprintf(why, sizeof why, "the dump took %lld MB of memory, and %s is %lld MB",
-             (long long)(facts->memory >> 20), name, (long long)(limit >> 20));
-    return refuse(redis, why, "Give it more memory, or restore into a larger server.");
+             (long long)(wanted >> 20), name, (long long)(limit >> 20));
+    return refuse(c, why, "Give it more memory, or restore into a larger server.");
 }
 
 /* A server ends itself over a database whose number it does not have. */
-static int check_databases(struct bk__redis *redis, const struct bk__rdb_facts *facts) {
-    int64_t last = facts->db_count == 0 ? 0 : facts->dbs[facts->db_count - 1].number;
+static int check_databases(struct checking *c) {
+    struct bk__redis_link *link = &c->redis->link;
     char number[24];
     char why[96];
     const char *const words[] = {"SELECT", number, NULL};
     redisReply *reply = NULL;
     int rc;
 
-    if (last == 0) {
+    if (c->facts->last_db == 0) {
         return 0;
     }
-    snprintf(number, sizeof number, "%lld", (long long)last);
-    rc = bk__redis_ask(&redis->link, words, &reply);
+    snprintf(number, sizeof number, "%lld", (long long)c->facts->last_db);
+    rc = bk__redis_ask(link, words, &reply);
     if (rc == 0 && reply->type == REDIS_REPLY_ERROR) {
         snprintf(why, sizeof why, "the dump has a database %s, and the server has none",
                  number);
         rc = strstr(reply->str, "out of range") != NULL
-                 ? refuse(redis, why, "Raise its setting databases.")
-                 : bk__redis_refused(&redis->link, DOING, reply->str);
+                 ? refuse(c, why, "Raise its setting databases.")
+                 : bk__redis_refused(link, DOING, reply->str);
     }
     if (reply != NULL) {
         freeReplyObject(reply);
@@ -248,75 +248,49 @@ static int check_databases(struct bk__redis *redis, const struct bk__rdb_facts *
 
 /* ---- what it lets us do --------------------------------------------------------------- */
 
-static int check_settings(struct bk__redis *redis) {
+/* As far as the user may ask for them. */
+static int check_settings(struct checking *c) {
+    static const struct {
+        const char *name, *bad, *why, *advice;
+    } settings[] = {{"tls-replication", "yes",
+                     "it takes data only over TLS (tls-replication yes)",
+                     "Turn that off for the restore."},
+                    {"repl-diskless-load", "flush-before-load",
+                     "it drops its data before the new is there (repl-diskless-load "
+                     "flush-before-load)",
+                     "Set that to disabled for the restore."},
+                    {"replica-read-only", "no",
+                     "it would take writes that are lost (replica-read-only no)",
+                     "Set that to yes for the restore."}};
     char value[32];
-    int rc = bk__redis_setting(&redis->link, "tls-replication", value, sizeof value);
+    int rc = 0;
 
-    if (rc == 0 && strcmp(value, "yes") == 0) {
-        rc = refuse(redis, "it takes data only over TLS (tls-replication yes)",
-                    "Turn that off for the restore.");
-    }
-    if (rc == 0) {
-        rc = bk__redis_setting(&redis->link, "repl-diskless-load", value, sizeof value);
-    }
-    if (rc == 0 && strcmp(value, "flush-before-load") == 0) {
-        rc = refuse(redis,
-                    "it drops its data before the new is there (repl-diskless-load "
-                    "flush-before-load)",
-                    "Set that to disabled for the restore.");
-    }
-    if (rc == 0) {
-        rc = bk__redis_setting(&redis->link, "replica-read-only", value, sizeof value);
-    }
-    if (rc == 0 && strcmp(value, "no") == 0) {
-        rc = refuse(redis, "it would take writes that are lost (replica-read-only no)",
-                    "Set that to yes for the restore.");
+    for (size_t i = 0; rc == 0 && i < sizeof settings / sizeof *settings; i++) {
+        rc = bk__redis_setting(&c->redis->link, settings[i].name, value, sizeof value);
+        if (rc == 0 && strcmp(value, settings[i].bad) == 0) {
+            rc = refuse(c, settings[i].why, settings[i].advice);
+        }
     }
     return rc;
 }
 
 /* A master that follows nobody is told to follow nobody: nothing changes, but a user who may not say
    it is found now, and not by the watch when it is needed. */
-static int check_permission(struct bk__redis *redis) {
+static int check_permission(struct checking *c) {
     static const char *const words[] = {"REPLICAOF", "NO", "ONE", NULL};
-    return bk__redis_order(&redis->link, words, DOING);
-}
-
-/* What one look at INFO and at the dump tells. */
-static int check_fit(struct bk__redis *redis, const struct bk__rdb_facts *facts) {
-    char *info = NULL;
-    int rc = bk__redis_info(&redis->link, "everything", &info);
-
-    if (rc == 0) {
-        rc = check_role(redis, info);
-    }
-    if (rc == 0) {
-        rc = check_version(redis, info, facts);
-    }
-    if (rc == 0) {
-        rc = check_understood(redis, facts);
-    }
-    if (rc == 0) {
-        rc = check_modules(redis, facts);
-    }
-    if (rc == 0) {
-        rc = check_memory(redis, info, facts);
-    }
-    free(info);
-    return rc;
+    return bk__redis_order(&c->redis->link, words, DOING);
 }
 
 int bk__redis_check(struct bk__redis *redis, const struct bk__rdb_facts *facts) {
-    int rc = check_fit(redis, facts);
+    static int (*const checks[])(struct checking *) = {
+        check_role,      check_version,  check_understood, check_modules,   check_memory,
+        check_databases, check_replicas, check_settings,   check_permission};
+    struct checking c = {redis, facts, NULL};
+    int rc = bk__redis_info(&redis->link, "everything", &c.info);
 
-    if (rc == 0) {
-        rc = check_databases(redis, facts);
+    for (size_t i = 0; rc == 0 && i < sizeof checks / sizeof *checks; i++) {
+        rc = checks[i](&c);
     }
-    if (rc == 0) {
-        rc = wait_for_no_replicas(redis);
-    }
-    if (rc == 0) {
-        rc = check_settings(redis);
-    }
-    return rc == 0 ? check_permission(redis) : rc;
+    free(c.info);
+    return rc;
 }

@@ -93,8 +93,7 @@ struct json_object *bk__redis_info_keys(const char *info);
 #define BK__REDIS_RESYNC 80 /* room for "+FULLRESYNC ID OFFSET" */
 
 struct bk__redis_look {
-    char id
-        [48]; /* of the replication's history; "": nothing can be told, as of a replica */
+    char id[48]; /* of the replication's history; "", as of a replica: cannot be told */
     int64_t offset;
     int64_t changes;           /* since the server's own last save */
     char keys[BK__SHA256_HEX]; /* of how many keys each database has */

@@ -120,6 +120,7 @@ static int select_db(struct bk__rdb *rdb) {
         return BK_ENOMEM;
     }
     facts->dbs = more;
+    facts->last_db = (int64_t)number;
     more[facts->db_count++] = (struct bk__rdb_db){.number = (int64_t)number};
     return 0;
 }

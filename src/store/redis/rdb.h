@@ -31,6 +31,7 @@ struct bk__rdb_facts {
     char server[32];  /* the version of who wrote it, "" when it does not say */
     bool valkey;      /* which is Valkey, not Redis */
     int64_t memory;   /* what it took there, in bytes; 0: it does not say */
+    int64_t last_db;  /* the highest number of a database, as far as it was counted */
     struct bk__rdb_db *dbs; /* those with keys, in the order of the dump */
     size_t db_count;
 };

@@ -269,6 +269,44 @@ static void test_store_redis_rdb__keys_are_counted_per_database(void **state) {
 
 /* ---- damage --------------------------------------------------------------------------- */
 
+/* Numbers are packed or plain, and what is none is no reason to refuse a dump. */
+static void test_store_redis_rdb__what_a_dump_says_of_itself(void **state) {
+    static const struct {
+        const char *value;
+        size_t size;
+        int64_t memory;
+    } cases[] = {{"\xc0\x7f", 2, 127},
+                 {"\xc0\xff", 2, 0}, /* -1 */
+                 {"\xc1\xff\x7f", 3, 32767},
+                 {"\xc1\x00\x80", 3, 0},
+                 {"\xc2\x00\x00\x00\x40", 5, 1073741824},
+                 {"\xc2\x00\x00\x00\x80", 5, 0},
+                 {"\x0a"
+                  "5000000000",
+                  11, INT64_C(5000000000)},
+                 {"\x03"
+                  "5GB",
+                  4, 0}};
+    struct bk__rdb_facts facts;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        begin("REDIS0011");
+        PUT("\xfa\x0avalkey-ver\x05"
+            "8.0.1");
+        PUT("\xfa\x08used-mem");
+        put(cases[i].value, cases[i].size);
+        PUT("\xfe\x0f\xfb\x01\x00\x00\x01"
+            "a\x01x");
+        end();
+        assert_int_equal(walk(&facts), 0);
+        assert_int_equal(facts.memory, cases[i].memory);
+        assert_int_equal(facts.last_db, 15);
+        assert_true(facts.valkey);
+        assert_string_equal(facts.server, "8.0.1");
+        bk__rdb_facts_free(&facts);
+    }
+}
+
 static void test_store_redis_rdb__every_flipped_bit_is_seen(void **state) {
     (void)state;
     struct bk__rdb_facts facts;
@@ -412,6 +450,7 @@ int main(void) {
         cmocka_unit_test(test_store_redis_rdb__every_type_up_to_version_11),
         cmocka_unit_test(test_store_redis_rdb__data_of_modules_is_told),
         cmocka_unit_test(test_store_redis_rdb__keys_are_counted_per_database),
+        cmocka_unit_test(test_store_redis_rdb__what_a_dump_says_of_itself),
         cmocka_unit_test(test_store_redis_rdb__every_flipped_bit_is_seen),
         cmocka_unit_test(test_store_redis_rdb__every_cut_is_seen),
         cmocka_unit_test(test_store_redis_rdb__a_sum_of_zeros_is_none),

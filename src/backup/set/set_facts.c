@@ -30,6 +30,7 @@ static struct json_object *about(const struct bk__setting *s) {
     struct json_object *where = bk__json_object();
     struct json_object *how = bk__json_object();
     bool ok = whole != NULL && where != NULL && how != NULL &&
+              bk__json_add_text(where, "node_version", NULL) && /* whoever the host is */
               bk__json_add_text(where, "platform", "linux") &&
               bk__json_add_text(where, "arch", arch(&system)) &&
               bk__json_add_text(where, "release", system.release) &&

@@ -1,6 +1,6 @@
 /*
- * The rows of the schedule: the automatic backup, the health snapshot with its event on a change
- * of level, the run's sign of life. bk_open() begins them.
+ * The rows of the schedule: the automatic backup, the health snapshot with its event on a change,
+ * the run's sign of life. bk_open() begins them.
  */
 #include <api/plans.h>
 
@@ -18,6 +18,7 @@
 
 /* 0 is what a keeper begins with: nothing has been measured. */
 static const char *const levels[] = {"unknown", "healthy", "degraded", "unhealthy"};
+#define LEVEL_BITS 3
 
 static int level_number(const char *name) {
     int number = 0;
@@ -27,6 +28,23 @@ static int level_number(const char *name) {
     return number;
 }
 
+/* What is wrong, as a number that another set of issues does not have: FNV-1a over their codes. */
+static unsigned sum_issues(struct json_object *issues) {
+    unsigned sum = 2166136261U;
+    size_t count = issues ? json_object_array_length(issues) : 0;
+    for (size_t i = 0; i < count; i++) {
+        struct json_object *issue = json_object_array_get_idx(issues, i);
+        const char *code = bk__json_text(issue, "code", "");
+        for (const char *at = code; *at != '\0'; at++) {
+            sum = (sum ^ (unsigned char)*at) * 16777619U;
+        }
+        sum = (sum ^ '\n') * 16777619U;
+    }
+    return sum;
+}
+
+/* An event when the level changes, or what is wrong: a failed backup must not hide behind a disk that
+   is nearly full, nor be told twice. */
 static void health_ended(struct bk__keeper *k, const struct bk__plan_end *end) {
     if (end->code < 0) {
         bk__keeper_log(k, "warning", "The scheduled health snapshot failed: %s",
@@ -34,16 +52,17 @@ static void health_ended(struct bk__keeper *k, const struct bk__plan_end *end) {
         return;
     }
     const char *status = bk__json_text(end->result, "status", "unknown");
-    int before = *end->memory;
-    *end->memory = level_number(status);
-    if (before == *end->memory) {
+    struct json_object *issues = bk__json_member(end->result, "issues");
+    int before = *end->memory & LEVEL_BITS;
+    int now_is = (int)(sum_issues(issues) >> 3 << 2) | level_number(status);
+    if (now_is == *end->memory) {
         return;
     }
+    *end->memory = now_is;
     const struct bk__clock *clock = bk__keeper_clock(k);
     char now[BK__STAMP_SIZE];
     bk__stamp_iso(clock->wall_ms(clock->context), now);
     struct json_object *members = bk__json_object();
-    struct json_object *issues = bk__json_member(end->result, "issues");
     if (members && bk__json_add_text(members, "from", levels[before]) &&
         bk__json_add_text(members, "to", status) &&
         bk__json_add_text(members, "time", now) &&

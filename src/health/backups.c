@@ -20,7 +20,7 @@
 #define MINUTE_MS INT64_C(60000)
 #define HOUR_MS 3600000
 #define SLACK_MS (5 * MINUTE_MS) /* clocks are set right all the time */
-#define TEXT 256
+#define TEXT 512
 
 /* What is known, and where the sentence is built. */
 struct look {
@@ -96,12 +96,24 @@ static bool too_slow(struct look *look) {
     return minutes > 0 && took > minutes;
 }
 
+/* What has gone wrong for so long. */
+static void add_failure(struct look *look) {
+    size_t used = strlen(look->text);
+    struct json_object *failure = bk__json_member(look->status, "last_failure");
+    if (bk__json_bool(look->status, "failing", false)) {
+        snprintf(look->text + used, TEXT - used, ". The last attempt failed: %s",
+                 bk__json_text(failure, "message", ""));
+    }
+}
+
+/* The worst first: that there is none for a day is told also where each failure was. */
 static struct bk__finding judge(struct look *look) {
+    if (too_old(look)) {
+        add_failure(look);
+        return degraded("backup_old", look->text);
+    }
     if (failed_last(look)) {
         return degraded("backup_failed", look->text);
-    }
-    if (too_old(look)) {
-        return degraded("backup_old", look->text);
     }
     if (rehearsal_failed(look)) {
         return degraded("rehearsal_failed", look->text);

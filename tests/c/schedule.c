@@ -4,6 +4,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -141,6 +142,64 @@ static void test_c_schedule__health_is_told_when_it_changes(void **state) {
     assert_int_equal(bk_close(k), 0);
 }
 
+static bool has_issue(const char *event, const char *code) {
+    char path[64];
+    for (int i = 0; i < 16; i++) {
+        snprintf(path, sizeof path, "issues[%d].code", i);
+        char *found = bk_pick_text(event, path);
+        bool same = found != NULL && strcmp(found, code) == 0;
+        bool over = found == NULL;
+        bk_free(found);
+        if (same || over) {
+            return same;
+        }
+    }
+    return false;
+}
+
+/* The next event of health, which must tell something new. */
+static char *next_health(bk_keeper *k, char *before) {
+    char *event = await(k, "health");
+    if (before != NULL) {
+        char *was = bk_pick_text(before, "issues");
+        char *is = bk_pick_text(event, "issues");
+        assert_string_not_equal(was, is);
+        bk_free(was);
+        bk_free(is);
+    }
+    bk_free(before);
+    return event;
+}
+
+/* The disk is nearly full all the time, so the level stays: a failed backup is told all the same, once
+   when it fails and once when it is mended. */
+static void test_c_schedule__a_failure_does_not_hide_behind_another(void **state) {
+    (void)state;
+    make_database();
+    bk_keeper *k = new_keeper();
+    assert_int_equal(bk_set(k, "health.every", "0.01"), 0);
+    assert_int_equal(bk_set(k, "health.disk.free", "1073741824"), 0);
+    assert_int_equal(bk_set(k, "backup.every", "24"), 0);
+    assert_int_equal(bk_open(k), 0);
+    char *event = next_health(k, NULL);
+    assert_picked(event, "to", "unhealthy");
+    assert_true(has_issue(event, "disk_low") && !has_issue(event, "backup_failed"));
+    assert_int_equal(rename(sandbox_path("bot.db"), sandbox_path("gone.db")), 0);
+    bk_free(bk_call(k, "backup.create", NULL));
+    assert_int_equal(rename(sandbox_path("gone.db"), sandbox_path("bot.db")), 0);
+    while (!has_issue(event, "backup_failed") || has_issue(event, "database_failed")) {
+        event = next_health(k, event);
+        assert_picked(event, "to", "unhealthy");
+    }
+    bk_free(bk_call(k, "backup.create", NULL));
+    event = next_health(k, event);
+    assert_picked(event, "from", "unhealthy");
+    assert_picked(event, "to", "unhealthy");
+    assert_true(has_issue(event, "disk_low") && !has_issue(event, "backup_failed"));
+    bk_free(event);
+    assert_int_equal(bk_close(k), 0);
+}
+
 static void test_c_schedule__tools_have_none(void **state) {
     (void)state;
     make_database();
@@ -164,6 +223,7 @@ int main(void) {
         TEST(a_failed_backup_is_told),
         TEST(what_cannot_be_noted_flushes_nothing),
         TEST(health_is_told_when_it_changes),
+        TEST(a_failure_does_not_hide_behind_another),
         TEST(tools_have_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,11 +86,15 @@ class Box:
 
     # ---- the program ----
 
-    def start(self, *words, **options):
+    def start_command(self, *words, **options):
         chosen = dict(self.options, **{name.replace('_', '-'): value for name, value in options.items()})
         command = [BOTKEEP, *words, '--json']
         for name, value in chosen.items():
             command += ['--' + name, value]
+        return command
+
+    def start(self, *words, **options):
+        command = self.start_command(*words, **options)
         environment = {name: value for name, value in os.environ.items()
                        if not name.startswith(('REDIS', 'BACKUP_', 'DATABASE', 'POSTGRES', 'PG'))}
         return subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

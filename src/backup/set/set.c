@@ -348,21 +348,3 @@ bool bk__set_covers(struct bk__job *job, const struct bk__manifest *manifest) {
     }
     return covers;
 }
-
-int bk__set_remove(const char *dir, const char *name) {
-    char file[BK__NAME_SIZE + 8];
-    snprintf(file, sizeof file, BK__NAME_TEMP "%.*s", BK__NAME_SIZE - 1, name);
-    char *path = bk__file_join(dir, name);
-    char *aside = bk__file_join(dir, file);
-    int rc = path == NULL || aside == NULL ? bk__fail_memory() : 0;
-    if (rc == 0) {
-        int err = bk__file_rename(path, aside);
-        err = err == 0 ? bk__file_remove_dir(aside) : err;
-        if (err != 0) {
-            rc = bk__fail_errno(err, "cannot delete the backup", path, NULL);
-        }
-    }
-    free(path);
-    free(aside);
-    return rc;
-}

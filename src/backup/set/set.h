@@ -55,7 +55,8 @@ int bk__set_fail_partial(const struct bk__manifest *set);
    is no backup of the bot. */
 bool bk__set_covers(struct bk__job *job, const struct bk__manifest *manifest);
 
-/* Removes a set's folder: it is no set any more before its first file goes. */
+/* Removes a set's folder: it is no set any more before its first file goes. What is in it and not of
+   the set stays, and the folder with it. */
 int bk__set_remove(const char *dir, const char *name);
 
 #endif

@@ -88,6 +88,8 @@ static void assert_read_along(void) {
     bk__store_close(store);
     assert_false(r.given_up);
     assert_int_equal(told, facts.bytes);
+    assert_int_equal(r.growth.pages, facts.pages);
+    assert_int_equal(r.growth.page_size, facts.page_size);
     assert_int_equal(bk__file_load(image, 32 << 20, &text, &size), 0);
     assert_int_equal(size, facts.bytes);
     assert_int_equal(r.size, facts.bytes);

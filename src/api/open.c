@@ -65,11 +65,12 @@ static int check_redis(const struct bk__config *config) {
         return 0;
     }
     char *why = code == 0 ? NULL : strdup(bk__error_text());
-    code = bk__fail(code == 0 ? BK_EINVAL : code, "The option redis (%s): %s",
-                    bk__config_source(config, BK__OPT_REDIS),
-                    why ? why
-                        : "That is no Redis server. Nothing was touched. Write "
-                          "redis://[[user]:password@]host[:port] or unix:///path.");
+    code =
+        bk__fail(code == 0 ? BK_EINVAL : code, "The option redis (%s): %s",
+                 bk__config_source(config, BK__OPT_REDIS),
+                 why ? why
+                     : "That is not the address of a Redis server. Nothing was touched. "
+                       "Write redis://[[user]:password@]host[:port] or unix:///path.");
     free(why);
     return code;
 }
@@ -90,12 +91,11 @@ static int check_isolation(const struct bk__config *config) {
     if (strcmp(wish, "own") != 0 || !bk__config_bool(config, BK__OPT_RUN_TRACK)) {
         return 0;
     }
-    return bk__fail(
-        BK_EINVAL,
-        "guest.isolation is own (%s), which is for tools that hold no other SQLite "
-        "and say run.track=false. Beside a bot's SQLite it loses committed rows, so "
-        "nothing was touched. Leave it at auto.",
-        bk__config_source(config, BK__OPT_GUEST_ISOLATION));
+    return bk__fail(BK_EINVAL,
+                    "guest.isolation is own (%s), which is for tools that hold no other "
+                    "SQLite and set run.track=false. Beside a bot's SQLite it would lose "
+                    "committed rows, so nothing was touched. Leave it at auto.",
+                    bk__config_source(config, BK__OPT_GUEST_ISOLATION));
 }
 
 static int make_state_dir(const struct bk__config *config) {
@@ -213,8 +213,8 @@ static int rescue(struct bk__keeper *k) {
     }
     if (code == 0) {
         bk__keeper_log(k, "warning",
-                       "The database was missing or no database; backup %s was restored. "
-                       "What was there is kept as %s.",
+                       "The database was missing, or was no database; backup %s was "
+                       "restored. What was there is kept as %s.",
                        bk__json_text(result, "name", "?"),
                        bk__json_text(result, "kept", "nothing"));
     } else if (code == BK_ENOTFOUND) {

@@ -77,11 +77,11 @@ static int check_free(const char *path) {
         bool exists = bk__file_size_of(file) != -ENOENT;
         int rc =
             exists
-                ? bk__fail(BK_EINVAL,
-                           "%s exists already, or cannot be reached, and is not "
-                           "overwritten. Nothing was restored. Give \"to\" a path that "
-                           "does not exist.",
-                           file)
+                ? bk__fail(
+                      BK_EINVAL,
+                      "%s already exists, or cannot be reached, and is not overwritten. "
+                      "Nothing was restored. Give \"to\" a path that does not exist.",
+                      file)
                 : 0;
         free(file);
         if (exists) {
@@ -96,11 +96,10 @@ static int check_free(const char *path) {
 static int open_aside(const char *aside) {
     struct stat info;
     if (lstat(aside, &info) == 0 && !S_ISREG(info.st_mode)) {
-        return bk__fail(
-            BK_EINVAL,
-            "%s is in the way and no plain file. Nothing was restored. Remove "
-            "it, or choose another path.",
-            aside);
+        return bk__fail(BK_EINVAL,
+                        "%s is in the way and is not a plain file. Nothing was restored. "
+                        "Remove it, or choose another path.",
+                        aside);
     }
     int fd = bk__file_lock(aside, 0, NULL);
     if (fd == -EWOULDBLOCK) {
@@ -163,9 +162,8 @@ int bk__extract_place(struct bk__job *job, const char *path) {
     }
     return bk__fail(
         BK_EINVAL,
-        "%s lies in the folder of the backups, where nothing plain is written "
-        "while they are encrypted. Nothing was restored. Give \"to\" a path "
-        "outside of it.",
+        "%s is in the backup folder, where nothing unencrypted is written while backups "
+        "are encrypted. Nothing was restored. Give \"to\" a path outside of it.",
         path);
 }
 

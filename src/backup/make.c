@@ -212,11 +212,11 @@ int bk__make_check(const char *text) {
     char why[160] = "it is too long";
     if (strlen(text) > BK__MANIFEST_LIMIT ||
         !bk__manifest_parse(text, &again, why, sizeof why)) {
-        return bk__fail(BK_EINVAL,
-                        "The backup's manifest would not be readable: %s. No backup was "
-                        "made; the database and earlier backups are untouched. Shorten "
-                        "the note.",
-                        why);
+        return bk__fail(
+            BK_EINVAL,
+            "The backup's manifest could not be read back: %s. No backup was made; the "
+            "database and earlier backups are untouched. Shorten the note.",
+            why);
     }
     bk__manifest_clear(&again);
     return 0;

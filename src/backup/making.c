@@ -224,9 +224,8 @@ int bk__making_proven(struct bk__making *m) {
         char *found = strdup(bk__error_text());
         rc = bk__fail(
             rc,
-            "The database is damaged, so no backup was made of it and earlier ones "
-            "stay. Restore the newest good one with backup.restore. What was "
-            "found: %s",
+            "The database is damaged, so no backup of it was made; earlier ones stay. "
+            "Restore the newest good one with backup.restore. What was found: %s",
             found != NULL ? found : "out of memory");
         free(found);
     }

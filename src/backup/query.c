@@ -23,7 +23,7 @@ static int check_limit(struct bk__job *job, struct bk__question *question) {
     question->limit_ms = bk__job_int(job, "timeout_ms", LIMIT_MS);
     if (question->rows < 1 || question->rows > ROWS_MOST || question->limit_ms < 1) {
         return bk__fail(BK_EINVAL,
-                        "\"limit\" must be from 1 to %d, and \"timeout_ms\" from 1 on. "
+                        "\"limit\" must be from 1 to %d, and \"timeout_ms\" at least 1. "
                         "Nothing was done. Correct them.",
                         ROWS_MOST);
     }

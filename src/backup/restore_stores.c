@@ -204,10 +204,11 @@ static int save_present(struct run *run) {
 static int replace(struct run *run, struct bk__restoring *one) {
     const struct bk__store_driver *driver = bk__store_driver_for(one->site.url);
     if (driver == NULL || driver->replace == NULL) {
-        return bk__fail(BK_EUNSUPPORTED,
-                        "The store %s cannot be opened, and one of its kind cannot be "
-                        "replaced. It was not changed. Mend it, or restore with \"to\".",
-                        one->site.name);
+        return bk__fail(
+            BK_EUNSUPPORTED,
+            "The store %s cannot be opened, and a store of its kind cannot be replaced "
+            "as a whole. It was not changed. Repair it, or restore with \"to\".",
+            one->site.name);
     }
     int rc = driver->replace(run->job, one->site.url, one->image, &one->kept);
     one->replaced = rc == 0;
@@ -241,13 +242,13 @@ static int fail_partial(const struct run *run, size_t failed) {
     int rc =
         list == NULL || why == NULL
             ? bk__fail_memory()
-            : bk__fail(BK_EPARTIAL,
-                       "Of backup %s only a part is restored. Restored: %s. Not "
-                       "restored: %s: %s What was there before is %s%s. Restore "
-                       "again with \"store\": \"%s\" when that is mended, or go back "
-                       "with that backup.",
-                       restore->name, list, name, why,
-                       *saved != '\0' ? "in backup " : "kept beside it", saved, name);
+            : bk__fail(
+                  BK_EPARTIAL,
+                  "Only a part of backup %s is restored. Restored: %s. Not restored: %s: "
+                  "%s What was there before is %s%s. Repair that and restore again with "
+                  "\"store\": \"%s\", or go back with that backup.",
+                  restore->name, list, name, why,
+                  *saved != '\0' ? "in backup " : "kept beside it", saved, name);
     free(list);
     free(why);
     return rc;

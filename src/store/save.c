@@ -48,9 +48,9 @@ static int check_request(struct saving *s) {
     }
     if (!bk__config_bool(config, BK__OPT_DATABASE_MEMORY)) {
         return bk__fail(BK_EINVAL,
-                        "The option database.memory is off, so the bot's SQLite has the "
+                        "The option database.memory is off: the bot's SQLite has the "
                         "file open, and replacing it would lose rows. Nothing was saved. "
-                        "Set it only for a database that is kept in memory.");
+                        "Set the option only if the bot keeps its database in memory.");
     }
     s->driver = bk__store_driver_for(bk__config_text(config, BK__OPT_DATABASE));
     if (s->driver == NULL) {
@@ -71,7 +71,7 @@ static int check_side(const char *path, const char *ending) {
     int rc = side == NULL ? bk__fail_memory() : 0;
     if (size > 0) {
         rc = bk__fail(BK_EBUSY,
-                      "%s holds something: another program has the database open, or was "
+                      "%s is not empty: another program has the database open, or was "
                       "killed while it had. Nothing was saved. " SAFE " Close that "
                       "program, or open the file once with sqlite3.",
                       side);
@@ -189,7 +189,11 @@ static int prove(struct saving *s) {
     if (rc == BK_ECORRUPT) {
         char why[512];
         snprintf(why, sizeof why, "%s", bk__error_text());
-        rc = bk__fail(rc, "The image handed over is no sound database. " SAFE " %s", why);
+        rc = bk__fail(
+            rc,
+            "The image handed over is not a sound database, so it was not saved. " SAFE
+            " Export it again. What was found: %s",
+            why);
     }
     return rc;
 }

@@ -20,8 +20,8 @@ const struct bk__store_driver *bk__store_driver_for(const char *database) {
 
     if (database == NULL || *database == '\0') {
         bk__fail(BK_EINVAL,
-                 "no database is set. Nothing was touched. Set the option database "
-                 "to the path of the bot's database.");
+                 "No database is set. Nothing was touched. Set the option database "
+                 "(DATABASE_PATH) to the path of the bot's database.");
         return NULL;
     }
     for (driver = bk__store_drivers; *driver != NULL; driver++) {
@@ -31,8 +31,9 @@ const struct bk__store_driver *bk__store_driver_for(const char *database) {
     }
     shown = bk__text_redact(database);
     bk__fail(BK_EUNSUPPORTED,
-             "this build cannot look after the database %s. Nothing was touched. Set the "
-             "option database to the path of a SQLite file or to a postgresql:// URL.",
+             "This build cannot look after the database %s. Nothing was touched. Set the "
+             "option database to the path of a SQLite file, or to a postgresql:// or "
+             "redis:// URL.",
              shown == NULL ? "" : shown);
     free(shown);
     return NULL;
@@ -100,11 +101,11 @@ int bk__store_migrates(struct bk__job *job) {
     if (driver == NULL || driver->begin != NULL) {
         return 0; /* what is not set is told by who opens it */
     }
-    return bk__fail(BK_EUNSUPPORTED,
-                    "migrations run on SQLite only, and the option database names a %s "
-                    "one. Nothing was touched. Apply them with the tool that made them; "
-                    "backups and restores work.",
-                    driver->name);
+    return bk__fail(
+        BK_EUNSUPPORTED,
+        "Migrations run on SQLite only, and the option database names a %s database. "
+        "Nothing was touched. Apply them with another tool; backups and restores work.",
+        driver->name);
 }
 
 /* The store that is asked for by its option, or the first one. */
@@ -120,7 +121,7 @@ static int open_asked(struct bk__store **ret, struct bk__job *job) {
     }
     return name == NULL ? bk__store_open(ret, job, false)
                         : bk__fail(BK_EINVAL,
-                                   "the option %s is not set. Nothing was touched. Set "
+                                   "The option %s is not set. Nothing was touched. Set "
                                    "it, or leave out \"store\".",
                                    name);
 }

@@ -145,9 +145,10 @@ int bk__archive_pack(struct bk__job *job, const struct bk__packing *what,
                             .source = what->source};
     if (bk__encryption_wanted(bk__job_config(job)) && !what->sealed &&
         what->coding->codec != &bk__codec_sealed) {
-        return bk__fail(BK_EINTERNAL, "A backup that was to be encrypted would have been "
-                                      "written plain. None was made; the database is "
-                                      "untouched. Please report it.");
+        return bk__fail(
+            BK_EINTERNAL,
+            "A backup that should be encrypted would have been written unencrypted. None "
+            "was made; the database is untouched. Please report it.");
     }
     pass.out_fd = bk__file_create(archive);
     if (pass.out_fd < 0) {

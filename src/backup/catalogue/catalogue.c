@@ -337,8 +337,8 @@ static int not_found(const struct bk__catalogue *catalogue, const char *dir,
     if (catalogue->count == 0) {
         return bk__fail(BK_ENOTFOUND,
                         "There is no backup %s in %s. Nothing was touched. Make one with "
-                        "backup.create, or see those of other tools with backup.list and "
-                        "\"foreign\".",
+                        "backup.create, or list those of other tools with backup.list "
+                        "and \"foreign\".",
                         name, dir);
     }
     for (size_t i = 0; i < catalogue->count && i < ADVICE_NAMES; i++) {
@@ -356,8 +356,8 @@ static int not_found(const struct bk__catalogue *catalogue, const char *dir,
 
 static int broken_pick(const struct bk__broken *broken) {
     return bk__fail(BK_ECORRUPT,
-                    "Backup %s cannot be used: %s. Nothing was touched. Use another "
-                    "one of backup.list.",
+                    "Backup %s cannot be used: %s. Nothing was touched. Use another one "
+                    "from backup.list.",
                     broken->name, broken->why);
 }
 

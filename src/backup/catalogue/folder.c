@@ -86,7 +86,8 @@ int bk__folder_space(const char *dir, int64_t needed, const char *what) {
     int64_t total = 0;
     int rc = bk__file_space(dir, &free_bytes, &total);
     if (rc != 0) {
-        return bk__fail_errno(rc, "cannot ask for the free space of", dir, NULL);
+        return bk__fail_errno(rc, "cannot use the folder", dir,
+                              "Nothing was changed. Check the path.");
     }
     if (free_bytes >= needed) {
         return 0;
@@ -160,7 +161,7 @@ static int take_lock(struct bk__job *job, const char *dir, const char *name) {
         fd = BK_ECANCELLED;
     } else if (fd == -EWOULDBLOCK) {
         fd = bk__fail(BK_EBUSY,
-                      "Another process is at work in %s and did not finish in %" PRId64
+                      "Another process is working in %s and did not finish in %" PRId64
                       " ms. "
                       "Nothing was changed. Try again, or raise backup.lock.wait.",
                       dir, wait_ms);

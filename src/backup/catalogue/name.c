@@ -251,8 +251,8 @@ int bk__name_check(const char *name) {
     if (strchr(name, '/') != NULL || strstr(name, "..") != NULL ||
         strlen(name) >= BK__NAME_SIZE) {
         return bk__fail(BK_EINVAL,
-                        "A backup is named by its name in the list, not by a path. "
-                        "Nothing was touched. See the names with backup.list.");
+                        "A backup is named as in the list, not by a path. Nothing was "
+                        "touched. See the names with backup.list.");
     }
     return 0;
 }

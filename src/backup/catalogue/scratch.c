@@ -38,11 +38,10 @@ static int take_lock(struct bk__job *job, const struct place *place) {
     if (fd < 0 && bk__job_check(job) != 0) {
         fd = BK_ECANCELLED;
     } else if (fd == -EWOULDBLOCK) {
-        fd = bk__fail(
-            BK_EBUSY,
-            "Another process is at work on a backup of this bot and did not finish "
-            "in %" PRId64 " ms. Nothing was changed. Try again.",
-            wait_ms);
+        fd = bk__fail(BK_EBUSY,
+                      "Another process is working on a backup of this bot and did not "
+                      "finish in %" PRId64 " ms. Nothing was changed. Try again.",
+                      wait_ms);
     } else if (fd < 0) {
         fd = bk__fail_errno(fd, "cannot lock", path, NULL);
     }

@@ -66,18 +66,17 @@ static int check_places(const struct bk__config *config) {
     const char *state = bk__config_text(config, BK__OPT_STATE_DIR);
     const char *file = key_file(config);
     if (file[0] != '\0' && bk__encryption_inside(file, dir)) {
-        return bk__fail(
-            BK_EINVAL,
-            "The key file %s lies in the folder of the backups, where whoever "
-            "gets the backups gets the key. No backup was made or read. Move "
-            "it out of %s and set backup.key.file.",
-            file, dir);
+        return bk__fail(BK_EINVAL,
+                        "The key file %s is in the backup folder, where whoever gets the "
+                        "backups gets the key. No backup was made or read. Move it out "
+                        "of %s and set backup.key.file.",
+                        file, dir);
     }
     if (bk__encryption_inside(state, dir)) {
         return bk__fail(BK_EINVAL,
-                        "state.dir %s lies in the folder of the backups, and encrypted "
-                        "backups are made of a plain copy there. No backup was made. Set "
-                        "state.dir to a folder outside of %s.",
+                        "state.dir %s is in the backup folder, and encrypted backups are "
+                        "made from an unencrypted copy in state.dir. No backup was made. "
+                        "Set state.dir to a folder outside of %s.",
                         state, dir);
     }
     return 0;
@@ -92,11 +91,10 @@ static int begin_for_recipient(const struct bk__config *config, struct bk__seal 
         return bk__seal_begin(&key, ret);
     }
     /* Without the text: it may be a secret in the wrong place. */
-    return bk__fail(
-        BK_EINVAL,
-        "The option backup.recipient (%s) is no public key: %s. No backup was "
-        "made. Set it to what backup.key gave as public.",
-        bk__config_source(config, BK__OPT_BACKUP_RECIPIENT), why);
+    return bk__fail(BK_EINVAL,
+                    "The option backup.recipient (%s) is not a public key: %s. No backup "
+                    "was made. Set it to what backup.key gave as public.",
+                    bk__config_source(config, BK__OPT_BACKUP_RECIPIENT), why);
 }
 
 /* Loads the key file; in recipient mode it is for reading alone, and must be sound all the same. */

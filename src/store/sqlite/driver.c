@@ -33,11 +33,10 @@ static int check_file(const char *path, bool create, bool *ret_exists) {
             return 0;
         }
         if (errno == ENOENT || errno == ENOTDIR) {
-            return bk__fail(
-                BK_ENOTFOUND,
-                "there is no database at %s. Nothing was made. Check the option "
-                "database, or let the bot or migrate.up create it.",
-                path);
+            return bk__fail(BK_ENOTFOUND,
+                            "There is no database at %s. Nothing was made. Check the "
+                            "option database, or let the bot or migrate.up create it.",
+                            path);
         }
         return bk__fail_errno(errno, "cannot look at the database", path, NULL);
     }
@@ -52,9 +51,8 @@ static int check_file(const char *path, bool create, bool *ret_exists) {
     if (st.st_size == 0 && !create) {
         return bk__fail(
             BK_ECORRUPT,
-            "the database %s is empty: zero bytes. Nothing was touched. If the bot "
-            "had data in it, restore a backup; else let the bot or migrate.up fill "
-            "it.",
+            "The database %s is empty (0 bytes). Nothing was touched. If the bot had "
+            "data in it, restore a backup; else let the bot or migrate.up fill it.",
             path);
     }
     if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) != 0) {
@@ -70,11 +68,10 @@ static int resolve(const char *database, bool create, char **ret, bool *ret_made
     int code;
 
     if (*database == '\0' || strcmp(database, ":memory:") == 0) {
-        return bk__fail(
-            BK_EINVAL,
-            "the option database is \"%s\": there is no file to look after. Set it "
-            "to the path of the bot's database.",
-            database);
+        return bk__fail(BK_EINVAL,
+                        "The option database is \"%s\", which is no file. Nothing was "
+                        "touched. Set it to the path of the bot's database.",
+                        database);
     }
     code = check_file(database, create, &exists);
     if (code != 0) {

@@ -22,8 +22,7 @@ struct meaning {
 
 static const struct meaning meanings[] = {
     {SQLITE_BUSY, BK_EBUSY, "another connection holds its lock",
-     "Try again when that one has ended its transaction, or raise busy.wait; a program "
-     "that "
+     "Try again when it has ended its transaction, or raise busy.wait. A program that "
      "uses PRAGMA locking_mode=EXCLUSIVE never lets go."},
     {SQLITE_LOCKED, BK_EBUSY, "it is in use by this operation itself", "Try again."},
     {SQLITE_NOTADB, BK_ECORRUPT, "the file is not a SQLite database (or it is encrypted)",
@@ -52,7 +51,7 @@ static const struct meaning meanings[] = {
     {SQLITE_PROTOCOL, BK_EBUSY, "its WAL stays locked", "Try again."},
     {SQLITE_TOOBIG, BK_EINVAL, "a text or a row is too large for SQLite", "Split it."},
     {SQLITE_IOERR, BK_EIO, "the disk or the system failed",
-     "Look into the system's log, and check the disk before anything else."},
+     "Look at the system's log, and check the disk before anything else."},
 };
 
 static const struct meaning *meaning_of(int rc) {

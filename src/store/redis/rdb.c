@@ -11,6 +11,7 @@
 
 #include <base/text.h>
 #include <core/error.h>
+#include <store/redis/tail.h>
 
 #define DBS_MOST 65536 /* no server has as many */
 #define MAGIC 9        /* "REDIS" and four digits */
@@ -304,36 +305,34 @@ static int take_end(struct bk__rdb *rdb) {
     return bk__rdb_wrong(rdb, "bytes follow its end");
 }
 
-/*
- * A dump of a later Redis: read to its end without understanding, for the sum alone. The window
- * holds back what may be the end: the opcode and the sum.
- */
+static int sum_piece(void *context, const unsigned char *bytes, size_t size) {
+    bk__crc64_add(context, bytes, size);
+    return 0;
+}
+
+/* A dump of a later Redis: read to its end without understanding, for the sum alone. What may be the
+   end is held back: the opcode and the sum. */
 static int take_rest(struct bk__rdb *rdb) {
-    unsigned char window[1 + BK__RDB_TAIL] = {0};
-    unsigned char byte;
-    struct bk__crc64 *crc = &rdb->crc;
-    int rc;
+    struct bk__tail end = {
+        .most = 1 + BK__RDB_TAIL, .let_go = sum_piece, .context = &rdb->crc};
+    int rc = 0;
 
     sum_walked(rdb);
     rdb->past = true;
-    rc = bk__rdb_take(rdb, window, sizeof window);
     while (rc == 0) {
-        rc = bk__rdb_take(rdb, &byte, 1);
-        if (rc == 0) {
-            bk__crc64_add(crc, window, 1);
-            memmove(window, window + 1, sizeof window - 1);
-            window[sizeof window - 1] = byte;
-        }
+        bk__tail_add(&end, rdb->bytes + rdb->at, rdb->size - rdb->at);
+        rdb->at = rdb->size;
+        rc = refill(rdb);
     }
     if (rc != BK_ECORRUPT) { /* the source's end is wanted here, nothing else */
         return rc;
     }
     rdb->facts->bytes = bk__rdb_at(rdb);
-    if (window[0] != OP_EOF) {
+    if (end.size < end.most || end.bytes[0] != OP_EOF) {
         return bk__rdb_wrong(rdb, "it does not end like a dump,");
     }
-    bk__crc64_add(crc, window, 1);
-    rc = check_sum(rdb, window + 1);
+    bk__crc64_add(&rdb->crc, end.bytes, 1);
+    rc = check_sum(rdb, end.bytes + 1);
     if (rc == 0 && !rdb->facts->summed && rdb->facts->version <= BK__RDB_VERSION_KNOWN) {
         rc = bk__rdb_wrong(rdb, "%s is not of its version, and it has no checksum,",
                            rdb->facts->unknown);

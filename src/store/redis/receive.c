@@ -21,6 +21,7 @@
 #include <os/file.h>
 #include <store/redis/crc64.h>
 #include <store/redis/rdb.h>
+#include <store/redis/tail.h>
 
 #define PIECE ((size_t)256 << 10)
 #define MARK 40 /* bytes that end a dump whose size is not known before */
@@ -39,8 +40,7 @@ struct transfer {
     int64_t waited_ms;             /* until the server had forked, at the latest */
     char resync[BK__REDIS_RESYNC]; /* the line that tells which state it is; "": none */
     char mark[MARK];
-    unsigned char held[MARK + BK__RDB_TAIL];
-    size_t holds, held_size; /* how much is to be held, and is */
+    struct bk__tail held;
     struct bk__crc64 crc;
     unsigned char piece[PIECE];
 };
@@ -90,35 +90,20 @@ static ssize_t receive(struct transfer *t, unsigned char *bytes, size_t room) {
 }
 
 /* What leaves the held bytes is summed and written. */
-static int let_go(struct transfer *t, const unsigned char *bytes, size_t size) {
+static int let_go(void *context, const unsigned char *bytes, size_t size) {
+    struct transfer *t = context;
     int err = bk__file_write(t->file, bytes, size);
 
     bk__crc64_add(&t->crc, bytes, size);
     return err == 0 ? 0 : bk__fail_errno(err, "cannot write the dump to", t->path, NULL);
 }
 
-static int hold_back(struct transfer *t, const unsigned char *bytes, size_t size) {
-    size_t all = t->held_size + size;
-    size_t go = all > t->holds ? all - t->holds : 0;
-    size_t old = go < t->held_size ? go : t->held_size;
-    int rc = let_go(t, t->held, old);
-
-    if (rc == 0) {
-        rc = let_go(t, bytes, go - old);
-    }
-    memmove(t->held, t->held + old, t->held_size - old);
-    t->held_size -= old;
-    memcpy(t->held + t->held_size, bytes + (go - old), size - (go - old));
-    t->held_size += size - (go - old);
-    t->got += (int64_t)size;
-    return rc;
-}
-
 static bool is_complete(const struct transfer *t) {
     if (t->size >= 0) {
         return t->got == t->size;
     }
-    return t->held_size == t->holds && memcmp(t->held + BK__RDB_TAIL, t->mark, MARK) == 0;
+    return t->held.size == t->held.most &&
+           memcmp(t->held.bytes + BK__RDB_TAIL, t->mark, MARK) == 0;
 }
 
 static int receive_dump(struct transfer *t) {
@@ -132,7 +117,8 @@ static int receive_dump(struct transfer *t) {
             room = (size_t)(t->size - t->got);
         }
         got = receive(t, t->piece, room);
-        rc = got < 0 ? (int)got : hold_back(t, t->piece, (size_t)got);
+        t->got += got > 0 ? got : 0;
+        rc = got < 0 ? (int)got : bk__tail_add(&t->held, t->piece, (size_t)got);
         bk__job_progress(t->link->job, "snapshot", t->got, t->size < 0 ? 0 : t->size);
     }
     return rc;
@@ -143,11 +129,11 @@ static int take_end(struct transfer *t) {
     uint64_t stored;
     int err;
 
-    if (t->held_size < BK__RDB_TAIL) {
+    if (t->held.size < BK__RDB_TAIL) {
         return broken(t, "it ended");
     }
-    stored = bk__crc64_read(t->held);
-    err = bk__file_write(t->file, t->held, BK__RDB_TAIL);
+    stored = bk__crc64_read(t->held.bytes);
+    err = bk__file_write(t->file, t->held.bytes, BK__RDB_TAIL);
     if (err != 0) {
         return bk__fail_errno(err, "cannot write the dump to", t->path, NULL);
     }
@@ -212,10 +198,10 @@ static int read_head(struct transfer *t, const char *line) {
         return *line == '-' ? refused(t, line) : broken(t, "it does not begin like one");
     }
     t->size = -1;
-    t->holds = BK__RDB_TAIL;
+    t->held = (struct bk__tail){.most = BK__RDB_TAIL, .let_go = let_go, .context = t};
     if (bk__text_starts(line, "$EOF:") && strlen(line) == 5 + MARK) {
         memcpy(t->mark, line + 5, MARK);
-        t->holds += MARK;
+        t->held.most += MARK;
         return 0;
     }
     if (!bk__text_int(line + 1, &t->size) || t->size < BK__RDB_TAIL) {
@@ -310,7 +296,7 @@ static int into_file(struct transfer *t, struct bk__image *ret) {
         bk__file_remove(t->path);
         return rc;
     }
-    *ret = (struct bk__image){.bytes = t->got - (int64_t)(t->holds - BK__RDB_TAIL),
+    *ret = (struct bk__image){.bytes = t->got - (int64_t)(t->held.most - BK__RDB_TAIL),
                               .waited_ms = t->waited_ms};
     return 0;
 }

@@ -214,6 +214,7 @@ static int64_t steady_now(struct bk__job *job, int64_t wall) {
         bk__stamp_parse(bk__json_text(run, "started_at", ""), &steady)) {
         steady += bk__json_int(run, "uptime_ms", 0);
     }
+    bk__error_clear(); /* no run is no failure */
     json_object_put(run);
     return wall < steady ? wall : steady;
 }
@@ -222,6 +223,7 @@ static int64_t steady_now(struct bk__job *job, int64_t wall) {
 static int load_rules(struct bk__job *job, struct bk__rules *ret) {
     const struct bk__config *config = bk__job_config(job);
     int64_t wall = bk__job_wall(job);
+    int64_t steady = steady_now(job, wall);
     struct bk__zone *zone = NULL;
     int rc = bk__calendar_zone(config, &zone);
     *ret =
@@ -230,7 +232,7 @@ static int load_rules(struct bk__job *job, struct bk__rules *ret) {
                            .daily = bk__config_int(config, BK__OPT_BACKUP_KEEP_DAILY),
                            .weekly = bk__config_int(config, BK__OPT_BACKUP_KEEP_WEEKLY),
                            .monthly = bk__config_int(config, BK__OPT_BACKUP_KEEP_MONTHLY),
-                           .now_ms = steady_now(job, wall),
+                           .now_ms = steady,
                            .wall_ms = wall,
                            .zone = zone};
     return rc;

@@ -351,10 +351,10 @@ static void test_backup_encryption__nothing_plain_is_put_among_the_backups(void 
     box_create(NULL);
     snprintf(args, sizeof args, "{\"to\":\"%s\"}", sandbox_path("backups/x.db"));
     box_run("backup.restore", args);
-    box_assert_failed("BK_EINVAL", "nothing plain", NULL);
+    box_assert_failed("BK_EINVAL", "nothing unencrypted", NULL);
     strcpy(strrchr(args, '}'), ",\"query\":\"SELECT 1\"}");
     box_run("backup.extract", args);
-    box_assert_failed("BK_EINVAL", "nothing plain", NULL);
+    box_assert_failed("BK_EINVAL", "nothing unencrypted", NULL);
     box_assert_only(1);
 }
 

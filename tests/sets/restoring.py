@@ -186,7 +186,7 @@ def into_a_folder_with_a_file_for_each_store():
             assert_file(os.path.join(to, 'database_%s.db' % stamp), 'old')
             for store, file in zip(made['stores'], sorted(os.listdir(to))):
                 same(sha256(os.path.join(to, file)), store['sha256'])
-            box.bad('backup', 'restore', '--name', made['name'], '--to', to, code='BK_EINVAL', says=['exists already'])
+            box.bad('backup', 'restore', '--name', made['name'], '--to', to, code='BK_EINVAL', says=['already exists'])
             one = os.path.join(box.folder, 'one.rdb')
             box.good('backup', 'restore', '--name', made['name'], '--store', 'redis', '--to', one)
             subprocess.run(['redis-check-rdb', one], check=True, stdout=subprocess.DEVNULL)

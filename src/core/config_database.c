@@ -207,7 +207,11 @@ int bk__config_database_path(const char *value, char **ret_path) {
     }
     size_t scheme = scheme_length(value);
     if (is_postgres(value, scheme) || is_redis(value, scheme)) {
-        *ret_path = strdup(value);
+        size_t length = strlen(value);
+        while (isspace((unsigned char)value[length - 1])) {
+            length--; /* of a file that ends its line, as secrets do */
+        }
+        *ret_path = strndup(value, length);
         return *ret_path ? 0 : bk__fail_memory();
     }
     if (scheme) {

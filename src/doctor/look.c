@@ -62,7 +62,7 @@ static int judge_kept(struct bk__findings *findings, struct json_object *report)
         findings,
         (struct bk__advice){"kept_databases", BK__NOTE,
                             "Drop what is no longer needed: DROP DATABASE \"...\"."},
-        "%zu databases that restores replaced are still there; the newest is %s.", count,
+        "Databases that restores replaced are still there: %zu, the newest %s.", count,
         json_object_get_string(json_object_array_get_idx(kept, count - 1)));
 }
 

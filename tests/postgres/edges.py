@@ -2,8 +2,9 @@
 backups.py. tests/postgres/run runs them.
 """
 import os
+import subprocess
 
-from box import PASSWORD, Box, must
+from box import BOTKEEP, PASSWORD, Box, must
 
 
 def names_of_tables(server):
@@ -87,5 +88,91 @@ def who_is_in_the_way(server):
     must(box.content() == before and not box.leftovers(), box.leftovers())
 
 
-FACTS = [names_of_tables, bytes_of_no_encoding, users_who_see_less, a_password_that_is_not_there,
-         settings_as_libpq_has_them, who_is_in_the_way]
+def two_bots_at_once(server):
+    """Restores of two databases of one server, begun in the same second, do not meet."""
+    boxes = [Box(server), Box(server)]
+    for box in boxes:
+        box.run('backup', 'create')
+    for _ in range(3):
+        both = [box.start('backup', 'restore') for box in boxes]
+        for box, child in zip(boxes, both):
+            box.end(child, 0)
+            must(box.sql('select count(*) from users') == '200', 'other rows')
+    must(not server.sql("select datname from pg_database where datname like 'botkeep_restore_%'"), 'left behind')
+
+
+def a_server_that_only_reads(server):
+    """A backup can be made there; a restore says why it cannot be."""
+    box = Box(server)
+    server.sql("create role reads superuser login password 'reads'")
+    server.sql('alter role reads set default_transaction_read_only = on')
+    box.url = server.url(box.database, user='reads', password='reads')
+    box.run('backup', 'create')
+    box.fails('backup', 'restore', code='BK_EUNSUPPORTED', said=['standby'])
+    must(not box.leftovers(), box.leftovers())
+
+
+def what_the_url_says_wrong(server):
+    box = Box(server)
+    good = box.url
+    for url in (good + '?sslmode=foo', good.replace(str(server.port), '99999'), 'postgresql://?service=nope'):
+        box.url = url
+        box.fails('backup', 'create', code='BK_EINVAL', said=['Correct the option'])
+    box.url = good + '\n'  # a secret read from a file
+    box.run('backup', 'create')
+
+
+def a_service_file(server):
+    """A service names the server; the URL's own database wins, for pg_dump and pg_restore, too."""
+    box, other = Box(server), Box(server, rows=5)
+    services = os.path.join(server.folder, 'services')
+    with open(services, 'w', encoding='utf-8') as file:
+        file.write('[bot]\nhost=127.0.0.1\nport=%d\nuser=postgres\npassword=%s\ndbname=%s\n'
+                   % (server.port, PASSWORD, other.database))
+    before = box.content()
+    for url, rows in (('postgresql:///%s?service=bot' % box.database, 200), ('postgresql://?service=bot', 5)):
+        box.url = url
+        must(box.run('backup', 'create', PGSERVICEFILE=services)['tables']['users'] == rows, url)
+        box.run('backup', 'restore', PGSERVICEFILE=services)
+    must(box.content() == before and not box.leftovers(), 'other rows')
+    box.url = 'postgresql:///' + box.database
+    must(box.run('backup', 'create', PGSERVICEFILE=services, PGSERVICE='bot')['tables']['users'] == 200, 'PGSERVICE')
+
+
+def long_names_apart(server):
+    """What a restore of a database with a long name kept is not taken for that of another one."""
+    boxes = [Box(server, name='x' * 40 + last) for last in 'ab']
+    kept = []
+    for box in boxes:
+        box.run('backup', 'create')
+        kept.append(box.run('backup', 'restore')['kept'])
+    for box, name in zip(boxes, kept):
+        must(box.run('store', 'probe')['kept_databases'] == [name], name)
+        server.sql('drop database ' + name)
+
+
+def no_room(server):
+    """What turns out larger than the database itself fills the disk: told, and nothing is left."""
+    box = Box(server)
+    box.sql("insert into notes (body) select repeat('x', 4000000) from generate_series(1, 15)")
+    for words in (('none',), ('zstd',)):
+        child = subprocess.run(['sh', '-c', 'ulimit -f 20000; exec "$@"', 'sh', BOTKEEP, 'backup', 'create',
+                                '--compress', *words], cwd=box.folder, env=box.environment(), capture_output=True,
+                               text=True, check=False)
+        must(child.returncode == 1 and '(BK_ENOSPC)' in child.stderr, child)
+        must(not box.leftovers() and not box.backups(), box.leftovers(), box.backups())
+    box.run('backup', 'create')
+
+
+def pg_dumps_other_forms(server):
+    """A tar of pg_dump's is not called torn."""
+    box = Box(server)
+    folder = os.path.join(box.folder, 'backups')
+    os.mkdir(folder)
+    server.program('pg_dump', '-Ft', '-f', os.path.join(folder, 'own.tar'), box.database)
+    box.fails('backup', 'restore', 'own.tar', code='BK_EUNSUPPORTED', said=['pg_restore'])
+
+
+FACTS = [a_service_file, long_names_apart, two_bots_at_once, a_server_that_only_reads, what_the_url_says_wrong,
+         no_room, pg_dumps_other_forms, names_of_tables, bytes_of_no_encoding, users_who_see_less,
+         a_password_that_is_not_there, settings_as_libpq_has_them, who_is_in_the_way]

@@ -84,6 +84,21 @@ static int miss_manifest(struct bk__look_at *at) {
                                 ", so nothing tells whether a file is missing in it");
 }
 
+static bool is_pg_dump(const char *dir) {
+    char *path = bk__file_join(dir, "toc.dat");
+    bool is = path != NULL && bk__file_exists(path);
+    free(path);
+    return is;
+}
+
+static int refuse_pg_dump(const struct bk__look_at *at) {
+    return bk__fail(BK_EUNSUPPORTED,
+                    "%s is a tar of pg_dump's own (-Ft), which is not read here. Nothing "
+                    "was changed. Restore it with pg_restore --single-transaction "
+                    "--exit-on-error -d NEW FILE.",
+                    at->name);
+}
+
 static int check_manifest(struct bk__look_at *at, const char *dir) {
     char *text = NULL;
     const char *why = "";
@@ -96,7 +111,7 @@ static int check_manifest(struct bk__look_at *at, const char *dir) {
     free(path);
     free(text);
     if (err == -ENOENT) {
-        return miss_manifest(at);
+        return is_pg_dump(dir) ? refuse_pg_dump(at) : miss_manifest(at);
     }
     if (manifest == NULL) {
         return bk__examine_torn(at, err == 0 ? "its " MANIFEST " is no JSON"

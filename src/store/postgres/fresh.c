@@ -10,11 +10,13 @@
 #include <string.h>
 
 #include <base/buf.h>
+#include <base/hash.h>
 #include <base/text.h>
 #include <core/error.h>
 #include <core/job.h>
 
 #define NAME_KEPT 35   /* bytes of a name that fit before "_pre_restore_" and a stamp */
+#define SUM_KEPT 8     /* digits */
 #define FORCE 1300     /* dropping ends connections since 13 */
 #define PROVIDERS 1500 /* databases have locale providers since 15 */
 #define RULES 1600     /* and rules of ICU since 16 */
@@ -46,14 +48,21 @@ int bk__pg_admin_open(struct bk__pg_link *ret, struct bk__job *job,
     return rc;
 }
 
-/* Cut at its limit, never inside a character. */
+/* One that is too long is cut, never inside a character, and told from others that begin like it by its
+   sum. */
 void bk__pg_kept_name(const char *name, const char *stamp,
                       char ret[BK__PG_NAME_MOST + 1]) {
-    size_t size = strlen(name) < NAME_KEPT ? strlen(name) : NAME_KEPT;
+    char sum[BK__SHA256_HEX] = "";
+    size_t size = strlen(name);
+    if (size > NAME_KEPT) {
+        bk__hash_bytes(name, size, sum);
+        size = NAME_KEPT - 1 - SUM_KEPT;
+    }
     while (size > 0 && ((unsigned char)name[size] & 0xC0) == 0x80) {
         size--;
     }
-    snprintf(ret, BK__PG_NAME_MOST + 1, "%.*s_pre_restore_%s", (int)size, name, stamp);
+    snprintf(ret, BK__PG_NAME_MOST + 1, "%.*s%s%.*s_pre_restore_%s", (int)size, name,
+             sum[0] == '\0' ? "" : "_", SUM_KEPT, sum, stamp);
 }
 
 int bk__pg_exists(struct bk__pg_link *admin, const char *name, bool *ret) {

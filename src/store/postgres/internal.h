@@ -58,8 +58,8 @@ struct bk__pg_program {
     const char *name;        /* what the server sees it called; NULL: as it likes */
     bool pipes;              /* what it puts out is to be read from child->out_fd */
 };
-int bk__pg_run_start(const struct bk__pg_link *link, const struct bk__pg_target *target,
-                     const struct bk__pg_program *program, struct bk__child *ret);
+int bk__pg_run_start(const struct bk__pg_link *link, const struct bk__pg_program *program,
+                     struct bk__child *ret);
 /* It ended: 0, or an error made of what it said. doing: "Cannot back up". Frees the child. */
 int bk__pg_run_end(struct bk__pg_link *link, struct bk__child *child, const char *doing);
 

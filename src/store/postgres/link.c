@@ -35,6 +35,9 @@ static const struct {
     {"28", BK_EDENIED,
      "Check user and password in the URL, and the server's pg_hba.conf."},
     {"42501", BK_EDENIED, "Give this user the right, or use the database's owner."},
+    {"25006", BK_EUNSUPPORTED,
+     "It only reads: a standby, or default_transaction_read_only. Restore into the "
+     "server that is written to, as a user who may write."},
     {"53100", BK_ENOSPC, "Free space on the server's disk."},
     {"53300", BK_EBUSY, "Close other connections, or raise max_connections."},
     {"57P03", BK_EBUSY, "Try again when the server has started."},
@@ -143,6 +146,20 @@ static void ignore_notice(void *context, const char *message) {
     (void)message;
 }
 
+/* No packet was sent yet: it is the URL, or there is no such host. */
+static int cannot_begin(struct bk__pg_link *link, const char *message) {
+    if (strstr(message, "invalid ") == NULL && strstr(message, "service") == NULL) {
+        return fail(link, "Cannot connect to", message);
+    }
+    char *why = tidy(message);
+    int rc = bk__fail(BK_EINVAL,
+                      "Cannot connect to %.300s: %.300s. Nothing was touched. Correct "
+                      "the option database.",
+                      link->shown, why == NULL ? "out of memory" : why);
+    free(why);
+    return rc;
+}
+
 static int connect(struct bk__pg_link *link, const struct bk__pg_target *target,
                    const char *database) {
     const char *keywords[BK__PG_KEYWORDS + 3] = {"fallback_application_name"};
@@ -163,7 +180,7 @@ static int connect(struct bk__pg_link *link, const struct bk__pg_target *target,
         return bk__fail_memory();
     }
     if (link->pq.status(link->conn) == CONNECTION_BAD) {
-        return fail(link, "Cannot connect to", link->pq.errorMessage(link->conn));
+        return cannot_begin(link, link->pq.errorMessage(link->conn));
     }
     link->pq.setNoticeProcessor(link->conn, ignore_notice, NULL);
     link->pq.setErrorVerbosity(link->conn, PQERRORS_VERBOSE);

@@ -21,6 +21,8 @@ struct bk__pg_target;
     F(PGVerbosity, setErrorVerbosity, (PGconn *, PGVerbosity))                           \
     F(PQnoticeProcessor, setNoticeProcessor, (PGconn *, PQnoticeProcessor, void *))      \
     F(void, finish, (PGconn *))                                                          \
+    F(PQconninfoOption *, conninfo, (PGconn *))                                          \
+    F(void, conninfoFree, (PQconninfoOption *))                                          \
     F(int, connectionNeedsPassword, (const PGconn *))                                    \
     F(char *, errorMessage, (const PGconn *))                                            \
     F(int, socket, (const PGconn *))                                                     \

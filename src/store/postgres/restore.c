@@ -5,10 +5,12 @@
  */
 #include <store/postgres/internal.h>
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include <base/json.h>
 #include <base/stamp.h>
@@ -58,6 +60,18 @@ static int are_taken(struct restoring *r, bool *ret) {
     return rc;
 }
 
+/* Another bot at this server may restore in the same second: no two fresh ones share a name, or each
+   would drop the other's. */
+static int draw_fresh(struct restoring *r, const char *when) {
+    uint32_t bits = 0;
+    if (getrandom(&bits, sizeof bits, 0) != (ssize_t)sizeof bits) {
+        return bk__fail_errno(-errno, "cannot draw random bytes", NULL, NULL);
+    }
+    snprintf(r->note.fresh, sizeof r->note.fresh, BK__PG_FRESH "%s_%08" PRIx32, when,
+             bits);
+    return 0;
+}
+
 /* By the second, and then the next one: two restores may well come within one. */
 static int choose_names(struct restoring *r) {
     int64_t now = bk__job_wall(r->job);
@@ -66,12 +80,12 @@ static int choose_names(struct restoring *r) {
     for (int i = 0; rc == 0 && taken && i < MOST_NAMES; i++) {
         char when[16];
         stamp(now + i * 1000, when);
-        snprintf(r->note.fresh, sizeof r->note.fresh, BK__PG_FRESH "%s", when);
+        rc = draw_fresh(r, when);
         r->note.kept[0] = '\0';
         if (r->live) {
             bk__pg_kept_name(r->note.database, when, r->note.kept);
         }
-        rc = are_taken(r, &taken);
+        rc = rc == 0 ? are_taken(r, &taken) : rc;
     }
     return rc == 0 && taken
                ? bk__fail(
@@ -136,7 +150,7 @@ static int load(struct restoring *r) {
     struct bk__child child = {.said_fd = -1};
     const struct bk__pg_program program = {.argv = argv, .database = r->note.fresh};
     int rc = database == NULL ? bk__fail_memory()
-                              : bk__pg_run_start(&r->admin, r->target, &program, &child);
+                              : bk__pg_run_start(&r->admin, &program, &child);
     free(database);
     if (rc != 0) {
         return rc;

@@ -108,17 +108,7 @@ static void add_common(struct environment *to) {
                                        "SSL_CERT_FILE",
                                        "SSL_CERT_DIR",
                                        "PGPASSFILE",
-                                       "PGSERVICEFILE",
-                                       "PGSYSCONFDIR",
-                                       "PGSSLMODE",
-                                       "PGSSLCERT",
-                                       "PGSSLKEY",
-                                       "PGSSLROOTCERT",
-                                       "PGSSLCRL",
-                                       "PGGSSENCMODE",
-                                       "PGKRBSRVNAME",
-                                       "PGCHANNELBINDING",
-                                       "PGREQUIREPEER"};
+                                       "PGSYSCONFDIR"};
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
         add(to, kept[i], getenv(kept[i]));
     }
@@ -139,17 +129,28 @@ static void replace(struct environment *to, const char *name, const char *value)
     add(to, name, value);
 }
 
+/* What our own connection came to use: of the URL, of a service, of variables. Not where it was looked
+   for: the service would have its own database win over ours. */
+static void add_settings(struct environment *to, const struct bk__pq *pq, PGconn *conn) {
+    PQconninfoOption *all = pq->conninfo(conn);
+    to->failed = to->failed || all == NULL;
+    for (const PQconninfoOption *at = all; at != NULL && at->keyword != NULL; at++) {
+        bool secret = at->dispchar[0] == '*';
+        bool looked =
+            strcmp(at->keyword, "service") == 0 || strcmp(at->keyword, "passfile") == 0;
+        if (at->envvar != NULL && !secret && !looked) {
+            replace(to, at->envvar, at->val);
+        }
+    }
+    pq->conninfoFree(all);
+}
+
 static void make_environment(struct environment *to, const struct bk__pg_link *link,
-                             const struct bk__pg_target *target, const char *database) {
+                             const char *database) {
     const struct bk__pq *pq = &link->pq;
     const char *host = pq->host(link->conn);
     add_common(to);
-    for (int i = 0; i < target->count; i++) {
-        const char *variable = bk__pg_target_variable(target->keywords[i]);
-        if (variable != NULL) {
-            replace(to, variable, target->values[i]);
-        }
-    }
+    add_settings(to, pq, link->conn);
     replace(to, "PGHOST", host);
     replace(to, "PGPORT", pq->port(link->conn));
     replace(to, "PGUSER", pq->user(link->conn));
@@ -161,8 +162,8 @@ static void make_environment(struct environment *to, const struct bk__pg_link *l
 
 /* ---- running ---------------------------------------------------------------------------------- */
 
-int bk__pg_run_start(const struct bk__pg_link *link, const struct bk__pg_target *target,
-                     const struct bk__pg_program *program, struct bk__child *ret) {
+int bk__pg_run_start(const struct bk__pg_link *link, const struct bk__pg_program *program,
+                     struct bk__child *ret) {
     struct environment environment = {.count = 0};
     char passfile[32];
     int fd = -1;
@@ -170,7 +171,7 @@ int bk__pg_run_start(const struct bk__pg_link *link, const struct bk__pg_target 
     if (rc != 0) {
         return rc;
     }
-    make_environment(&environment, link, target, program->database);
+    make_environment(&environment, link, program->database);
     if (program->name != NULL) {
         replace(&environment, "PGAPPNAME", program->name);
     }

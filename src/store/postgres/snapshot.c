@@ -167,7 +167,7 @@ static int start(struct dumping *d) {
                                                .database = link->pq.db(link->conn),
                                                .name = name,
                                                .pipes = true};
-        rc = bk__pg_run_start(link, &d->pg->target, &program, &d->child);
+        rc = bk__pg_run_start(link, &program, &d->child);
     }
     free(snapshot);
     free(wait);

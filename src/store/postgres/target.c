@@ -13,58 +13,44 @@
 #include <base/text.h>
 #include <core/error.h>
 
-/* What libpq takes in a URL, and the variable of the same meaning. */
-static const struct {
-    const char *keyword;
-    const char *variable; /* NULL: none, or not wanted */
-} known[] = {
-    {"host", NULL}, /* the four of the connection itself: run.c asks what was reached */
-    {"hostaddr", NULL},
-    {"port", NULL},
-    {"user", NULL},
-    {"password", NULL},
-    {"dbname", NULL},
-    {"passfile", NULL},
-    {"service", "PGSERVICE"},
-    {"options", "PGOPTIONS"},
-    {"sslmode", "PGSSLMODE"},
-    {"sslcert", "PGSSLCERT"},
-    {"sslkey", "PGSSLKEY"},
-    {"sslrootcert", "PGSSLROOTCERT"},
-    {"sslcrl", "PGSSLCRL"},
-    {"sslcrldir", "PGSSLCRLDIR"},
-    {"sslsni", "PGSSLSNI"},
-    {"ssl_min_protocol_version", "PGSSLMINPROTOCOLVERSION"},
-    {"ssl_max_protocol_version", "PGSSLMAXPROTOCOLVERSION"},
-    {"channel_binding", "PGCHANNELBINDING"},
-    {"requirepeer", "PGREQUIREPEER"},
-    {"gssencmode", "PGGSSENCMODE"},
-    {"krbsrvname", "PGKRBSRVNAME"},
-    {"gsslib", "PGGSSLIB"},
-    {"connect_timeout", "PGCONNECT_TIMEOUT"},
-    {"application_name", "PGAPPNAME"},
-    {"target_session_attrs", NULL},
-    {"load_balance_hosts", NULL},
-    {"keepalives", NULL},
-    {"keepalives_idle", NULL},
-    {"keepalives_interval", NULL},
-    {"keepalives_count", NULL},
-    {"tcp_user_timeout", NULL},
-};
+/* What libpq takes in a URL. */
+static const char *const known[] = {"host",
+                                    "hostaddr",
+                                    "port",
+                                    "user",
+                                    "password",
+                                    "dbname",
+                                    "passfile",
+                                    "service",
+                                    "options",
+                                    "sslmode",
+                                    "sslcert",
+                                    "sslkey",
+                                    "sslrootcert",
+                                    "sslcrl",
+                                    "sslcrldir",
+                                    "sslsni",
+                                    "ssl_min_protocol_version",
+                                    "ssl_max_protocol_version",
+                                    "channel_binding",
+                                    "requirepeer",
+                                    "gssencmode",
+                                    "krbsrvname",
+                                    "gsslib",
+                                    "connect_timeout",
+                                    "application_name",
+                                    "target_session_attrs",
+                                    "load_balance_hosts",
+                                    "keepalives",
+                                    "keepalives_idle",
+                                    "keepalives_interval",
+                                    "keepalives_count",
+                                    "tcp_user_timeout"};
 #define KNOWN (sizeof known / sizeof known[0])
-
-const char *bk__pg_target_variable(const char *keyword) {
-    for (size_t i = 0; i < KNOWN; i++) {
-        if (strcmp(known[i].keyword, keyword) == 0) {
-            return known[i].variable;
-        }
-    }
-    return NULL;
-}
 
 static bool is_known(const char *keyword) {
     for (size_t i = 0; i < KNOWN; i++) {
-        if (strcmp(known[i].keyword, keyword) == 0) {
+        if (strcmp(known[i], keyword) == 0) {
             return true;
         }
     }

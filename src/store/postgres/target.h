@@ -22,8 +22,4 @@ void bk__pg_target_free(struct bk__pg_target *target); /* {0} is fine */
 
 const char *bk__pg_target_find(const struct bk__pg_target *target, const char *keyword);
 
-/* The variable that says the same to a program of PostgreSQL's, or NULL: there is none, or it is
-   not for a program that is led to the very server that we reached. */
-const char *bk__pg_target_variable(const char *keyword);
-
 #endif

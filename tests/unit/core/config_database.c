@@ -110,6 +110,10 @@ static void test_core_config_database__servers_are_kept_as_they_are(void **state
         assert_true(bk__config_is_server(value));
         free(value);
     }
+    char *value = NULL;
+    assert_int_equal(bk__config_database_path("postgres://h/db \r\n", &value), 0);
+    assert_string_equal(value, "postgres://h/db");
+    free(value);
     assert_false(bk__config_is_server("postgres.db"));
     assert_false(bk__config_is_server("postgres"));
     assert_false(bk__config_is_server("/a/postgres://b"));

@@ -1,7 +1,7 @@
 /*
  * Reading an archive: what is inside it, and whether that is what its manifest says. Packing: pack.c.
  * Not naming, publishing or deleting: create.c and prune.c do. Never a live database's files.
- * Called by make.c, verify.c, restore.c and apply.c.
+ * Called by whoever reads what a backup holds, most of all chain.c.
  */
 #include <backup/archive/archive.h>
 

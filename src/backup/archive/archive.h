@@ -1,6 +1,6 @@
 /*
  * Archives as bytes: packing a database image, and reading an archive back while hashing it.
- * create.c packs, everything else reads; the catalogue knows which archives exist.
+ * making.c and set_tar.c pack, everything else reads; the catalogue knows which archives exist.
  */
 #ifndef BK_BACKUP_ARCHIVE_ARCHIVE_H
 #define BK_BACKUP_ARCHIVE_ARCHIVE_H

@@ -1,7 +1,7 @@
 /*
  * Packing an image into an archive, each block proven on the way, and reading the file again.
  * Not what an archive holds: archive.c reads that. Never a live database's files.
- * Called by make.c.
+ * Called by ahead.c, making.c and set_tar.c.
  */
 #include <backup/archive/archive.h>
 

@@ -1,7 +1,8 @@
 /*
  * The ring of blocks between one filling and draining thread and its workers.
  * Not compression: what work() does with a block is the plan's business.
- * Called by archive.c, on the lane's thread. One lock guards the whole ring.
+ * Called by archive.c and pack.c; workers share the descriptor table of the thread that calls. One lock
+ * guards the whole ring.
  */
 #include <backup/archive/pipeline.h>
 

@@ -1,7 +1,7 @@
 /*
  * Sums of pages, kept between backups: SipHash with 128 bits and a random key of the file's own, so
  * that no content, however it was chosen, makes two pages look alike to who cannot read state.dir.
- * Not a proof: a whole image's SHA-256 is. Called by changes.c and make.c under the folder's lock.
+ * Not a proof: a whole image's SHA-256 is. Called by changes.c and differ.c under the folder's lock.
  *
  * The file: a header of 64 bytes ("BKPAGES1", u32 page size, key), 16 bytes for each page, and an
  * end that names the backup, its SHA-256 and the SHA-256 of all before. This machine's own numbers.

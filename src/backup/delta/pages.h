@@ -1,7 +1,7 @@
 /*
  * The sums of all pages of one backup's image, in state.dir/backup.pages: what tells the next backup
  * which pages changed. Losing the file loses no data: the next backup is a full one.
- * changes.c reads and writes it, make.c keeps it.
+ * changes.c reads and writes it, differ.c keeps it.
  */
 #ifndef BK_BACKUP_DELTA_PAGES_H
 #define BK_BACKUP_DELTA_PAGES_H

@@ -172,10 +172,12 @@ static int make_or_skip(struct run *run) {
     return rc;
 }
 
-static int create_in(struct bk__job *job, const struct bk__folder *folder) {
+static int create_in(struct bk__job *job, const struct bk__folder *folder,
+                     const struct bk__set *stores) {
     const char *compress = bk__job_text(job, "compress");
     struct run run = {.job = job,
                       .folder = folder,
+                      .set = *stores,
                       .request = {.kind = bk__job_text(job, "kind"),
                                   .note = bk__job_text(job, "note"),
                                   .compress = compress}};
@@ -183,10 +185,7 @@ static int create_in(struct bk__job *job, const struct bk__folder *folder) {
         run.request.compress =
             bk__config_text(bk__job_config(job), BK__OPT_BACKUP_COMPRESS);
     }
-    int rc = choose_stores(job, &run.set);
-    if (rc == 0) {
-        rc = make_or_skip(&run);
-    }
+    int rc = make_or_skip(&run);
     if (rc == 0) {
         rc = tell_made(&run);
     } else if (rc == BK__MAKE_SAME) {
@@ -213,23 +212,33 @@ static int reuse_recent(struct bk__job *job, const struct bk__folder *folder) {
     return rc;
 }
 
+static int note_failure(struct bk__job *job, int rc) {
+    char *text = strdup(bk__error_text());
+    if (text != NULL) {
+        bk__record_failure(job, rc, text);
+        rc = bk__fail(rc, "%s", text);
+    }
+    free(text);
+    return rc;
+}
+
 int bk__backup_create(struct bk__job *job) {
     struct bk__folder folder = {.lock_fd = -1};
-    int rc = bk__folder_open(job, &folder);
+    struct bk__set stores = {0};
+    int rc = choose_stores(job, &stores);
+    if (rc != 0) {
+        return rc; /* a wrong argument is no failed backup */
+    }
+    rc = bk__folder_open(job, &folder);
     if (rc == 0) {
         rc = reuse_recent(job, &folder);
     }
     if (rc == 0) {
-        rc = create_in(job, &folder);
+        rc = create_in(job, &folder, &stores);
     }
     rc = rc == 1 ? 0 : rc;
     if (rc != 0 && rc != BK_ECANCELLED) {
-        char *text = strdup(bk__error_text());
-        if (text != NULL) {
-            bk__record_failure(job, rc, text);
-            rc = bk__fail(rc, "%s", text);
-        }
-        free(text);
+        rc = note_failure(job, rc);
     }
     bk__folder_close(&folder);
     return rc;

@@ -70,11 +70,13 @@ static bool count(struct json_object *record, const char *name) {
     return bk__json_add_int(record, name, bk__json_int(record, name, 0) + 1);
 }
 
-/* Seconds since 1970, as monitoring wants a time; null before the first success. */
+/* Seconds since 1970, as monitoring wants a time; null before the first success. That nothing had
+   changed since the last backup is one: it says as much as a new backup would. */
 static bool add_last_success(struct json_object *metrics, struct json_object *record) {
     int64_t unix_ms = 0;
     const char *name = "backup_last_success_timestamp_seconds";
-    if (!bk__stamp_parse(bk__json_text(record, "last_success_at", ""), &unix_ms)) {
+    const char *made = bk__json_text(record, "last_success_at", "");
+    if (!bk__stamp_parse(bk__json_text(record, "last_checked_at", made), &unix_ms)) {
         return bk__json_put(metrics, name, NULL);
     }
     return bk__json_add_number(metrics, name, (double)unix_ms / 1000);
@@ -169,7 +171,7 @@ void bk__record_unchanged(struct bk__job *job, const struct bk__manifest *manife
     if (strcmp(kind, PINNED) == 0) {
         complete = bk__json_add_text(record, PINNED, manifest->name) && complete;
     }
-    save(job, record, complete);
+    tell_and_save(job, record, complete);
 }
 
 void bk__record_pinned(struct bk__job *job, char ret_name[BK__NAME_SIZE]) {

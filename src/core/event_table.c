@@ -74,7 +74,7 @@ static const struct bk__field metrics_fields[] = {
     F("backup_duration_seconds", "number", "", "Gauge: how long the last one took."),
     F("backup_size_bytes", "int", "", "Gauge: the size of the last archive."),
     F("backup_last_success_timestamp_seconds", "number?", "",
-      "Gauge: when one last succeeded, in seconds since 1970."),
+      "Gauge: when one last succeeded or was not needed, in seconds since 1970."),
     END};
 
 static const struct bk__field overflow_fields[] = {

@@ -85,6 +85,24 @@ static bool run_step(struct story *s, struct json_object *step) {
     return good;
 }
 
+static bool event_step(struct story *s, struct json_object *step) {
+    const char *wanted = text_of(step, "event");
+    bool found = false, good = false;
+
+    while (!found) {
+        char *text = bk_next(s->k, 10000);
+        struct json_object *event = text ? json_tokener_parse(text) : NULL;
+
+        bk_free(text);
+        if (!event)
+            return go_wrong("no event %s came", wanted);
+        found = strcmp(text_of(event, "event"), wanted) == 0;
+        good = found && match(s->saved, member(step, "expect"), event, wanted);
+        json_object_put(event);
+    }
+    return good;
+}
+
 static bool get_step(struct story *s, struct json_object *step) {
     char *text = bk_get(s->k, text_of(step, "get"));
     struct json_object *found = text ? json_object_new_string(text) : NULL;
@@ -146,6 +164,8 @@ static bool play_step(struct story *s, const char *kind, struct json_object *ste
         return compare_rows(s, step);
     if (strcmp(kind, "host_close") == 0)
         return host_close(s, text_of(step, kind));
+    if (strcmp(kind, "event") == 0)
+        return event_step(s, step);
     if (strcmp(kind, "get") == 0)
         return get_step(s, step);
     if (strcmp(kind, "report") == 0)

@@ -127,6 +127,8 @@ class Story {
 
     async open() {
         this.keeper = await Keeper.open({ options: this.options });
+        this.events = [];
+        this.keeper.onEvent((event) => this.events.push(event));
     }
 
     /** Runs work and compares its result or its error. */
@@ -146,6 +148,15 @@ class Story {
         this.match(expected.result ?? "$any", result, "result");
     }
 
+    async eventStep(step) {
+        for (const end = Date.now() + 10_000; Date.now() < end;) {
+            const event = this.events.shift();
+            if (event?.event === step.event) return this.match(step.expect, event, step.event);
+            if (!event) await new Promise((resolve) => setTimeout(resolve, 5));
+        }
+        throw new Wrong(`no event ${step.event} came`);
+    }
+
     async step(step) {
         const kind = Object.keys(step)[0];
         const expected = step.expect ?? {};
@@ -158,6 +169,8 @@ class Story {
         } else if (kind === "host_close") {
             this.connections.get(this.path(step[kind])).close();
             this.connections.delete(this.path(step[kind]));
+        } else if (kind === "event") {
+            await this.eventStep(step);
         } else if (kind === "get") {
             this.match(step.value, this.keeper.get(step.get), step.get);
         } else if (kind === "report") {

@@ -3,6 +3,7 @@
 """
 import json
 import os
+import queue
 import re
 import shutil
 import sqlite3
@@ -163,6 +164,17 @@ class Story:
 
     def open(self):
         self.keeper = Keeper(options=self.options).open()
+        self.events = queue.Queue()
+        self.keeper.on_event(self.events.put)
+
+    def event_step(self, step):
+        try:
+            event = self.events.get(timeout=10)
+            while event['event'] != step['event']:
+                event = self.events.get(timeout=10)
+        except queue.Empty:
+            raise Wrong('no event %s came' % step['event']) from None
+        self.match(step['expect'], event, step['event'])
 
     def expect(self, expected, work):
         """Runs work and compares its result or its error."""
@@ -197,6 +209,8 @@ class Story:
             self.match(step['rows'], [list(row) for row in rows], 'rows')
         elif kind == 'host_close':
             self.connections.pop(self.path(step[kind])).close()
+        elif kind == 'event':
+            self.event_step(step)
         elif kind == 'get':
             self.match(step['value'], self.keeper.get(step['get']), step['get'])
         elif kind == 'report':

@@ -81,14 +81,14 @@ static bool take_word(struct reader *reader, int *ret) {
     return complain(reader, "is no name that cron knows: ", word);
 }
 
-static bool take_digits(struct reader *reader, int *ret) {
+/* 0 where there are none; what is far too large stays so. */
+static int take_digits(struct reader *reader) {
     int value = 0;
     while (reader->at < reader->end && isdigit((unsigned char)*reader->at)) {
         value = value > 999 ? value : value * 10 + (*reader->at - '0');
         reader->at++;
     }
-    *ret = value;
-    return true;
+    return value;
 }
 
 static bool take_value(struct reader *reader, int *ret) {
@@ -99,7 +99,7 @@ static bool take_value(struct reader *reader, int *ret) {
     if (reader->at == reader->end || !isdigit((unsigned char)*reader->at)) {
         return complain(reader, "lacks a number", "");
     }
-    take_digits(reader, ret);
+    *ret = take_digits(reader);
     if (*ret >= reader->field->least && *ret <= reader->field->most) {
         return true;
     }
@@ -147,7 +147,7 @@ static bool take_item(struct reader *reader, uint64_t *bits) {
         return false;
     }
     if (next_is(reader, '/')) {
-        take_digits(reader, &step);
+        step = take_digits(reader);
         if (!wide) {
             return complain(reader, "has a step behind a single value",
                             "; write a range or *, as in 5-59/15");

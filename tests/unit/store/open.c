@@ -98,7 +98,7 @@ static void test_store_open__zero_bytes_are_corrupt(void **state) {
     (void)state;
     sandbox_write("zero.db", "");
     assert_int_equal(try_open(sandbox_path("zero.db"), false), BK_ECORRUPT);
-    assert_says("zero bytes");
+    assert_says("0 bytes");
     assert_int_equal(try_open(sandbox_path("zero.db"), true), 0);
     assert_true(storefile_exists(sandbox_path("zero.db"), ""));
 }

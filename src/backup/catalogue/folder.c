@@ -6,7 +6,6 @@
 #include <backup/catalogue/folder.h>
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,10 +107,11 @@ static bool same_device(const char *one, const char *other) {
 int bk__folder_room(const struct bk__folder *folder, int64_t image, int64_t archive,
                     const char *what) {
     const char *hidden = folder->scratch.path;
-    if (hidden == NULL || same_device(hidden, folder->path)) {
-        return bk__folder_space(folder->path, image + archive, what);
+    const char *dir = folder->above != NULL ? folder->above : folder->path;
+    if (hidden == NULL || same_device(hidden, dir)) {
+        return bk__folder_space(dir, image + archive, what);
     }
-    int rc = bk__folder_space(folder->path, archive, what);
+    int rc = bk__folder_space(dir, archive, what);
     return rc != 0 ? rc : bk__folder_space(hidden, image, what);
 }
 
@@ -147,31 +147,6 @@ static int prepare(const char *dir) {
                         dir);
     }
     return 0;
-}
-
-/* The lock of a folder that is written to: a descriptor, or an error. */
-static int take_lock(struct bk__job *job, const char *dir, const char *name) {
-    int64_t wait_ms = bk__config_int(bk__job_config(job), BK__OPT_BACKUP_LOCK_WAIT);
-    char *path = bk__file_join(dir, name);
-    if (path == NULL) {
-        return bk__fail_memory();
-    }
-    int fd = bk__file_lock(path, (int)wait_ms, bk__job_cancel_flag(job));
-    if (fd < 0 && bk__job_check(job) != 0) {
-        fd = BK_ECANCELLED;
-    } else if (fd == -EWOULDBLOCK) {
-        fd = bk__fail(BK_EBUSY,
-                      "Another process is working in %s and did not finish in %" PRId64
-                      " ms. "
-                      "Nothing was changed. Try again, or raise backup.lock.wait.",
-                      dir, wait_ms);
-    } else if (fd < 0) {
-        fd = bk__fail_errno(fd, "cannot write to the folder", dir,
-                            "Give this user write access to it, or set backup.dir or "
-                            "state.dir to another folder.");
-    }
-    free(path);
-    return fd;
 }
 
 /* ---- leftovers ------------------------------------------------------------------------ */
@@ -245,7 +220,7 @@ int bk__folder_open(struct bk__job *job, struct bk__folder *ret) {
     }
     int rc = prepare(folder.path);
     if (rc == 0) {
-        folder.lock_fd = take_lock(job, folder.path, LOCK_NAME);
+        folder.lock_fd = bk__scratch_lock(job, folder.path, LOCK_NAME);
         rc = folder.lock_fd < 0 ? folder.lock_fd : collect_and_hide(job, &folder);
     }
     if (rc != 0) {

@@ -14,6 +14,7 @@ struct bk__job;
 
 struct bk__folder {
     char *path;
+    const char *above; /* of an unfinished set: the folder that it is made in; NULL */
     int lock_fd;
     struct bk__scratch
         scratch; /* for plain copies of what is encrypted, when it is open */

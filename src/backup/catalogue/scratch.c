@@ -28,9 +28,9 @@ static const char *state_dir(struct bk__job *job) {
     return bk__config_text(bk__job_config(job), BK__OPT_STATE_DIR);
 }
 
-static int take_lock(struct bk__job *job, const struct place *place) {
+int bk__scratch_lock(struct bk__job *job, const char *dir, const char *name) {
     int64_t wait_ms = bk__config_int(bk__job_config(job), BK__OPT_BACKUP_LOCK_WAIT);
-    char *path = bk__file_join(state_dir(job), place->lock);
+    char *path = bk__file_join(dir, name);
     if (path == NULL) {
         return bk__fail_memory();
     }
@@ -39,11 +39,13 @@ static int take_lock(struct bk__job *job, const struct place *place) {
         fd = BK_ECANCELLED;
     } else if (fd == -EWOULDBLOCK) {
         fd = bk__fail(BK_EBUSY,
-                      "Another process is working on a backup of this bot and did not "
-                      "finish in %" PRId64 " ms. Nothing was changed. Try again.",
-                      wait_ms);
+                      "Another process is working in %s and did not finish in %" PRId64
+                      " ms. Nothing was changed. Try again, or raise backup.lock.wait.",
+                      dir, wait_ms);
     } else if (fd < 0) {
-        fd = bk__fail_errno(fd, "cannot lock", path, NULL);
+        fd = bk__fail_errno(fd, "cannot write to the folder", dir,
+                            "Give this user write access to it, or set backup.dir or "
+                            "state.dir to another folder.");
     }
     free(path);
     return fd;
@@ -74,7 +76,7 @@ int bk__scratch_open(struct bk__job *job, enum bk__scratch_use use,
     if (path == NULL) {
         return bk__fail_memory();
     }
-    int fd = take_lock(job, place);
+    int fd = bk__scratch_lock(job, state_dir(job), place->lock);
     int err = fd < 0 ? 0 : bk__file_make_dir(path);
     if (fd < 0 || err != 0) {
         int rc = fd < 0 ? fd : bk__fail_errno(err, "cannot make the folder", path, NULL);

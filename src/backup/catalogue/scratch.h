@@ -32,4 +32,8 @@ void bk__scratch_sweep(
 /* A path in it; the caller frees it. NULL: out of memory, text set. */
 char *bk__scratch_file(const struct bk__scratch *scratch, const char *name);
 
+/* The lock of a folder that is written to, be it this one or another: a descriptor to close, or an
+   error. Waits backup.lock.wait, cancellable. BK_EBUSY. */
+int bk__scratch_lock(struct bk__job *job, const char *dir, const char *name);
+
 #endif

@@ -322,6 +322,7 @@ int bk__set_make(struct bk__job *job, const struct bk__folder *folder,
                                 *folder, /* its other members hold for the parts too */
                             .began = bk__job_mono(job)};
     s.inside.path = NULL;
+    s.inside.above = folder->path;
     s.inside.lock_fd = -1;
     int rc = make(&s);
     for (size_t i = 0; i < s.count; i++) {

@@ -60,7 +60,8 @@ static const struct bk__field run_fields[] = {
 
 static const struct bk__field health_fields[] = {
     F("from", "text", "healthy|degraded|unhealthy|unknown", "The level until now."),
-    F("to", "text", "healthy|degraded|unhealthy|unknown", "The level from now on; the same where only the issues changed."),
+    F("to", "text", "healthy|degraded|unhealthy|unknown",
+      "The level from now on; the same where only the issues changed."),
     F("time", "text", "", "When it was measured, UTC."),
     F("issues", "list?", "", "What is wrong."),
     F("issues[].code", "text?", "", "The issue's code."),

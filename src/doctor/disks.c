@@ -16,6 +16,8 @@
 #include <os/file.h>
 #include <os/system.h>
 
+#define GITIGNORE_LIMIT ((size_t)1 << 20)
+
 /* The nearest existing folder at or above path, without symbolic links; the caller frees it. */
 static char *existing(const char *path) {
     char *at = strdup(path);
@@ -126,24 +128,64 @@ static char *find_work_tree(const char *folder) {
     return NULL;
 }
 
-/* Our own .gitignore keeps backups out of commits, not safe from "git clean". */
+/* Whether a line of a .gitignore is about a folder on the way from the tree to the backups: all of it, or
+   a folder's name with what may stand around it. */
+static bool names_part(const char *line, size_t size, const char *way) {
+    while (size > 0 && strchr("/*", *line)) {
+        line++;
+        size--;
+    }
+    while (size > 0 && strchr("/* \r", line[size - 1])) {
+        size--;
+    }
+    for (const char *at = way; size > 0 && (at = strstr(at, "/")) != NULL; at++) {
+        char after = strncmp(at + 1, line, size) == 0 ? at[1 + size] : 'x';
+        if (after == '\0' || after == '/') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A look, not git's own judgement: enough to tell who thought of it from who did not. */
+static bool is_ignored(const char *tree, const char *backups) {
+    char *path = bk__file_join(tree, ".gitignore");
+    char *text = NULL;
+    bool found = false;
+    if (path && bk__file_is_plain(path) &&
+        bk__file_load(path, GITIGNORE_LIMIT, &text, NULL) == 0) {
+        const char *way = backups + (strcmp(tree, "/") == 0 ? 0 : strlen(tree));
+        for (const char *at = text; !found && *at != '\0';) {
+            size_t size = strcspn(at, "\n");
+            found = names_part(at, size, way) || (size == 1 && *at == '*');
+            at += size + (at[size] == '\n');
+        }
+    }
+    free(text);
+    free(path);
+    return found;
+}
+
+/* Ours keeps the folder that we made out of commits, and nothing keeps it safe from "git clean". */
 static int judge_git(struct bk__findings *findings, const char *asked,
                      const char *backups) {
     char *tree = find_work_tree(backups);
-    char *ignore = bk__file_join(asked, ".gitignore");
+    char *own = bk__file_join(asked, ".gitignore");
     int error = 0;
-    if (tree && ignore) {
-        bool bare = bk__file_exists(asked) && !bk__file_exists(ignore);
+    if (tree && own) {
+        bool bare =
+            bk__file_exists(asked) && !bk__file_exists(own) && !is_ignored(tree, backups);
         error = bk__find(
             findings,
             (struct bk__advice){"git_work_tree", bare ? BK__WARNING : BK__NOTE,
                                 "Keep backups out of the repository's folder."},
             "The backup folder lies inside the git work tree %s: %s \"git clean -dfx\" "
             "deletes it.",
-            tree, bare ? "git add takes the backups in, and" : "it is ignored, but");
+            tree,
+            bare ? "git add takes the backups in, and" : "even where it is ignored,");
     }
     free(tree);
-    free(ignore);
+    free(own);
     return error;
 }
 

@@ -139,6 +139,11 @@ static void test_doctor__a_link_into_a_git_work_tree_is_seen_through(void **stat
     box_open();
     box_create(NULL);
     assert_finding("git_work_tree", "warning"); /* a folder that we did not make */
+    sandbox_write("tree/.gitignore", "node_modules\n*.log\nsave\nsavedd\n");
+    assert_finding("git_work_tree", "warning");
+    sandbox_write("tree/.gitignore", "node_modules\n/saved/\n*.log");
+    assert_finding("git_work_tree", "note"); /* somebody thought of it */
+    sandbox_write("tree/.gitignore", "");
     sandbox_write("tree/saved/.gitignore", "*\n");
     assert_finding("git_work_tree", "note");
 }

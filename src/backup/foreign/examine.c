@@ -36,147 +36,6 @@ void bk__examined_free(struct bk__examined *examined) {
     memset(examined, 0, sizeof *examined);
 }
 
-int bk__examine_torn(const struct bk__look_at *at, const char *why) {
-    return bk__fail(BK_ECORRUPT,
-                    "%s is torn: %s. Nothing was changed. Use another backup.", at->name,
-                    why);
-}
-
-int bk__examine_unsupported(const struct bk__look_at *at, const char *why) {
-    return bk__fail(
-        BK_EUNSUPPORTED,
-        "%s can neither be checked nor restored here: %s. Nothing was changed. "
-        "It stays where it is, for the program that made it.",
-        at->name, why);
-}
-
-int bk__examine_note(struct bk__look_at *at, const char *text) {
-    if (at->ret->note == NULL) {
-        at->ret->note = strdup(text);
-    }
-    return at->ret->note == NULL ? bk__fail_memory() : 0;
-}
-
-/* ---- reading a plain file ---------------------------------------------------------------- */
-
-struct reading {
-    struct bk__job *job;
-    const char *path;
-    int fd;
-    int64_t total, done;
-};
-
-static int64_t read_piece(void *context, unsigned char *bytes, size_t room) {
-    struct reading *reading = context;
-    int rc = bk__job_check(reading->job);
-    if (rc != 0) {
-        return rc;
-    }
-    int64_t got = bk__file_read(reading->fd, bytes, room);
-    if (got < 0) {
-        return bk__fail_errno((int)got, "cannot read", reading->path, NULL);
-    }
-    reading->done += got;
-    bk__job_progress(reading->job, "verify", reading->done, reading->total);
-    return got;
-}
-
-static int open_reading(struct bk__job *job, const char *path, struct reading *ret) {
-    *ret = (struct reading){.job = job, .path = path};
-    ret->fd = bk__file_open_read(path);
-    if (ret->fd < 0) {
-        return bk__fail_errno(ret->fd, "cannot open", path, NULL);
-    }
-    ret->total = bk__file_size(ret->fd);
-    return 0;
-}
-
-/* ---- an image ------------------------------------------------------------------------------ */
-
-static int hash_image(struct bk__job *job, const char *path, struct bk__manifest *image) {
-    struct reading reading;
-    unsigned char piece[PIECE];
-    int64_t got = 0;
-    struct bk__hash *hash = bk__hash_new();
-    int rc = hash == NULL ? bk__fail_memory() : open_reading(job, path, &reading);
-    if (rc != 0) {
-        bk__hash_drop(hash);
-        return rc;
-    }
-    while ((got = read_piece(&reading, piece, sizeof piece)) > 0) {
-        bk__hash_add(hash, piece, (size_t)got);
-        image->bytes += got;
-    }
-    bk__file_close(reading.fd);
-    bk__hash_end(hash, image->sha256);
-    memcpy(image->archive_sha256, image->sha256, sizeof image->sha256);
-    image->database_bytes = image->bytes;
-    return (int)got;
-}
-
-/* The archive that it is from now on: a plain one, under the name of the foreign file. */
-static int describe(struct bk__look_at *at, const char *store, const char *content,
-                    struct json_object *report, struct bk__manifest *image) {
-    const char *slash = strrchr(at->name, '/');
-    snprintf(image->name, sizeof image->name, "%s", slash == NULL ? at->name : slash + 1);
-    snprintf(image->kind, sizeof image->kind, "%s", at->foreign->guess.kind);
-    snprintf(image->store, sizeof image->store, "%s", store);
-    snprintf(image->form.content, sizeof image->form.content, "%s", content);
-    image->created_ms = at->foreign->time_ms;
-    image->verified = true;
-    image->pages = bk__json_int(report, "pages", 0);
-    image->page_size = (int)bk__json_int(report, "page_size", 0);
-    image->tables = json_object_get(bk__json_member(report, "tables"));
-    char *path = bk__scratch_file(at->scratch, image->name);
-    int err = path == NULL ? 0 : bk__file_rename(at->raw, path);
-    int rc = path == NULL ? BK_ENOMEM
-             : err != 0   ? bk__fail_errno(err, "cannot rename", at->raw, NULL)
-                          : hash_image(at->job, path, image);
-    free(path);
-    return rc;
-}
-
-/* Keeps the plain file as the image of its kind, with the driver's report of it. */
-static int keep_image(struct bk__look_at *at, const struct bk__store_driver *driver,
-                      struct json_object *report) {
-    int which = strcmp(driver->content, "rdb") == 0 && at->in_set ? BK__IMAGE_REDIS
-                                                                  : BK__IMAGE_DATABASE;
-    struct bk__manifest *image = &at->ret->images[which];
-    if (image->name[0] != '\0') {
-        return bk__examine_note(
-            at, "it holds more than one database; the first one is meant");
-    }
-    int rc = describe(at, driver->name, driver->content, report, image);
-    if (rc == 0 && which == BK__IMAGE_DATABASE && at->ret->tables == NULL) {
-        at->ret->tables = json_object_get(image->tables);
-    }
-    return rc;
-}
-
-/* With what the driver's error says between this mark and the end of the sentence. */
-static int tear_with(struct bk__look_at *at, const char *mark) {
-    const char *from = strstr(bk__error_text(), mark);
-    char *text = strdup(from == NULL ? bk__error_text() : from);
-    if (text == NULL) {
-        return bk__fail_memory();
-    }
-    text[strcspn(text, "\n")] = '\0';
-    char *end = strstr(text, ". ");
-    if (end != NULL) {
-        *end = '\0';
-    }
-    int rc = bk__examine_torn(at, strncmp(text, ": ", 2) == 0 ? text + 2 : text);
-    free(text);
-    return rc;
-}
-
-/* The driver's own proof; what is wrong is told of the backup, not of the scratch file. */
-static int prove(struct bk__look_at *at, const struct bk__store_driver *driver,
-                 struct json_object *report) {
-    int rc = driver->prove(at->job, at->raw, report);
-    return rc == BK_ECORRUPT ? tear_with(at, ": ") : rc;
-}
-
 /* ---- SQLite --------------------------------------------------------------------------------- */
 
 static bool has_tables(struct json_object *report) {
@@ -188,14 +47,14 @@ static bool has_tables(struct json_object *report) {
 static int prove_sqlite(struct bk__look_at *at) {
     const struct bk__store_driver *driver = bk__store_driver_of("db");
     struct json_object *report = bk__json_object();
-    int rc = report == NULL ? bk__fail_memory() : prove(at, driver, report);
+    int rc = report == NULL ? bk__fail_memory() : bk__image_prove(at, driver, report);
     if (rc == 0 && !has_tables(report)) {
         rc = bk__examine_torn(
             at, "it is an empty database, without a table; so looks a copy that was "
                 "broken off, or one whose rows all stood in a -wal that is not here");
     }
     if (rc == 0) {
-        rc = keep_image(at, driver, report);
+        rc = bk__image_keep(at, driver, report);
     }
     json_object_put(report);
     return rc;
@@ -264,18 +123,18 @@ static int examine_sqlite(struct bk__look_at *at) {
 /* ---- SQL -------------------------------------------------------------------------------------- */
 
 static int read_text(struct bk__look_at *at, struct bk__sqltext *sql) {
-    struct reading reading;
+    struct bk__plain plain;
     unsigned char piece[PIECE];
     char why[128];
     int64_t got = 0;
-    int rc = open_reading(at->job, at->raw, &reading);
+    int rc = bk__plain_open(at->job, at->raw, &plain);
     if (rc != 0) {
         return rc;
     }
-    while ((got = read_piece(&reading, piece, sizeof piece)) > 0) {
+    while ((got = bk__plain_read(&plain, piece, sizeof piece)) > 0) {
         bk__sqltext_add(sql, (const char *)piece, (size_t)got);
     }
-    bk__file_close(reading.fd);
+    bk__file_close(plain.fd);
     if (got < 0) {
         return (int)got;
     }
@@ -293,7 +152,7 @@ static int load(struct bk__look_at *at) {
         rc = bk__store_driver_of("db")->load(at->job, at->raw, database);
     }
     if (rc == BK_ECORRUPT) {
-        rc = tear_with(at, "line ");
+        rc = bk__examine_tear(at, "line ");
     }
     if (rc == 0) {
         int err = bk__file_rename(database, at->raw);
@@ -326,22 +185,24 @@ static int examine_sql(struct bk__look_at *at) {
     if (at->ret->by_hand == NULL) {
         return bk__fail_memory();
     }
-    return image->name[0] != '\0' ? 0 : describe(at, "postgres", "sql", NULL, image);
+    return image->name[0] != '\0'
+               ? 0
+               : bk__image_describe(at, "postgres", "sql", NULL, image);
 }
 
 /* ---- PostgreSQL and Redis ---------------------------------------------------------------------- */
 
 static int walk_dump(struct bk__look_at *at) {
-    struct reading reading;
+    struct bk__plain plain;
     struct bk__pgdump_facts facts;
     char why[160] = "";
-    int rc = open_reading(at->job, at->raw, &reading);
+    int rc = bk__plain_open(at->job, at->raw, &plain);
     if (rc != 0) {
         return rc;
     }
-    const struct bk__pgdump_source source = {&reading, read_piece};
+    const struct bk__pgdump_source source = {&plain, bk__plain_read};
     rc = bk__pgdump_walk(&source, &facts, why, sizeof why);
-    bk__file_close(reading.fd);
+    bk__file_close(plain.fd);
     if (rc == BK_ECORRUPT) {
         rc = bk__examine_torn(at, why);
     } else if (rc == BK_EUNSUPPORTED) {
@@ -360,12 +221,12 @@ static int examine_driven(struct bk__look_at *at, const char *content) {
         at->ret->by_hand = strdup("This build has no driver for it.");
         rc = at->ret->by_hand == NULL ? bk__fail_memory() : 0;
     } else if (rc == 0) {
-        rc = prove(at, driver, report);
+        rc = bk__image_prove(at, driver, report);
         if (rc == BK_ENOTFOUND || rc == BK_EUNSUPPORTED) {
             rc = bk__examine_note(at, bk__error_text());
         }
         if (rc == 0) {
-            rc = keep_image(at, driver, report);
+            rc = bk__image_keep(at, driver, report);
         }
     }
     json_object_put(report);

@@ -87,7 +87,7 @@ static const struct errno_row errno_rows[] = {
     {ENAMETOOLONG, BK_EINVAL, "The path is too long: choose a shorter one."},
     {ELOOP, BK_EINVAL, "The path leads through too many symbolic links: check the path."},
     {EEXIST, BK_EBUSY,
-     "Something of that name exists already: remove it or choose another."},
+     "Something of that name already exists: remove it or choose another."},
     {EWOULDBLOCK, BK_EBUSY, "Another process holds the lock: try again later."},
     {EBUSY, BK_EBUSY, "Something else uses it: try again later."},
     {ECANCELED, BK_ECANCELLED, "Nothing of the unfinished step is kept."},

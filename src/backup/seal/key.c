@@ -314,7 +314,7 @@ int bk__key_save(const char *path, const struct bk__key *key) {
     int rc = 0;
     if (fd == -EEXIST) {
         rc = bk__fail(BK_EINVAL,
-                      "%s exists already and is not overwritten: a key that is lost "
+                      "%s already exists and is not overwritten: a key that is lost "
                       "takes its backups with it. Choose another path.",
                       path);
     } else if (fd < 0) {

@@ -29,7 +29,7 @@ static int check(const struct outgoing *out, const char *path) {
     if (bk__file_size_of(path) != -ENOENT) {
         return bk__fail(
             BK_EINVAL,
-            "%s exists already, or cannot be reached, and is not overwritten. "
+            "%s already exists, or cannot be reached, and is not overwritten. "
             "Nothing was restored. Give \"to\" a path that does not exist.",
             path);
     }

@@ -151,6 +151,44 @@ def long_names_apart(server):
         server.sql('drop database ' + name)
 
 
+def more_tables_than_locks(server):
+    """A restore takes no lock for each table at once."""
+    box = Box(server)
+    for part in range(8):
+        box.sql("do $$ begin for i in 1..500 loop execute format('create table t%s_%s ()', {}, i); end loop; end $$"
+                .format(part))
+    made = box.run('backup', 'create')
+    must(len(made['tables']) == 4002, len(made['tables']))
+    box.run('backup', 'restore')
+    must(box.sql("select count(*) from pg_tables where tablename like 't%_%'") == '4000', 'tables are missing')
+    must(not box.leftovers(), box.leftovers())
+
+
+def damaged_at_the_server(server):
+    """A table that the server cannot read is no backup; the one before puts it back."""
+    box = Box(server)
+    before = box.content()
+    made = box.run('backup', 'create')
+    path = os.path.join(server.data, box.sql("select pg_relation_filepath('users')"))
+    server.sql('checkpoint')
+    server.stop()
+    with open(path, 'r+b') as file:
+        file.write(b'\xff' * 8192)
+    server.start()
+    box.fails('backup', 'create', code='BK_ECORRUPT', said=['invalid page', 'Earlier backups stay'])
+    must(box.backups() == [made['name']], box.backups())
+    box.run('backup', 'restore')
+    must(box.content() == before and not box.leftovers(), 'other rows')
+
+
+def too_few_connections(server):
+    server.sql("create role few login connection limit 1 password 'few'")
+    box = Box(server)
+    box.url = server.url(box.database, user='few', password='few')
+    box.sql('grant select on users, notes, notes_id_seq to few')
+    box.fails('backup', 'create', code='BK_EBUSY', said=['too many connections', 'raise the limit'])
+
+
 def no_room(server):
     """What turns out larger than the database itself fills the disk: told, and nothing is left."""
     box = Box(server)
@@ -173,6 +211,7 @@ def pg_dumps_other_forms(server):
     box.fails('backup', 'restore', 'own.tar', code='BK_EUNSUPPORTED', said=['pg_restore'])
 
 
-FACTS = [a_service_file, long_names_apart, two_bots_at_once, a_server_that_only_reads, what_the_url_says_wrong,
+FACTS = [more_tables_than_locks, damaged_at_the_server, too_few_connections, a_service_file,
+         long_names_apart, two_bots_at_once, a_server_that_only_reads, what_the_url_says_wrong,
          no_room, pg_dumps_other_forms, names_of_tables, bytes_of_no_encoding, users_who_see_less,
          a_password_that_is_not_there, settings_as_libpq_has_them, who_is_in_the_way]

@@ -194,6 +194,8 @@ def a_database_that_is_gone(server):
 
 def a_user_without_power(server):
     """An owner with CREATEDB restores its own database; a role that is missing is named."""
+    if server.sql("select count(*) from pg_roles where rolname = 'keeper'") == '0':
+        server.sql("create role keeper login password 'k'")
     box = Box(server, owner='keeper')
     box.sql('alter table users owner to keeper; alter table notes owner to keeper; alter schema public owner to keeper')
     server.sql('alter role keeper createdb')

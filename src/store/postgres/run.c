@@ -228,6 +228,10 @@ static char *words(const struct bk__pg_link *link, const struct bk__child *child
     return clean;
 }
 
+#define DAMAGED                                                                          \
+    "The server's own files are damaged. Earlier backups stay: look at its disk, then "  \
+    "restore the newest one."
+
 /* Which of our errors it is, by the few causes that have one. */
 static int meaning(const char *said, const char **ret_advice) {
     static const struct {
@@ -255,6 +259,12 @@ static int meaning(const char *said, const char **ret_advice) {
          "Restore as a user who may own what is in the dump."},
         {"must be member of role", BK_EDENIED,
          "Restore as a user who may own what is in the dump."},
+        {"invalid page in block", BK_ECORRUPT, DAMAGED},
+        {"could not read block", BK_ECORRUPT, DAMAGED},
+        {"missing chunk number", BK_ECORRUPT, DAMAGED},
+        {"too many connections", BK_EBUSY,
+         "Close other connections, or raise the limit."},
+        {"connection slots", BK_EBUSY, "Close other connections, or raise the limit."},
         {"password authentication failed", BK_EDENIED, "Check the password."},
         {"role \"", BK_EIO,
          "If a role is missing, create it first: a dump carries no roles."},

@@ -121,16 +121,6 @@ int bk__make_compare(struct bk__making *m, const struct bk__manifest *same) {
 
 /* ---- its name ------------------------------------------------------------------------- */
 
-static bool is_taken(const char *stem, char *const *names, size_t count) {
-    size_t size = strlen(stem);
-    for (size_t i = 0; i < count; i++) {
-        if (strncmp(names[i], stem, size) == 0 && names[i][size] == '.') {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* The archive's name: nothing else may have its stem, in whatever form, because a stem names one
    backup. */
 static int choose_name(struct bk__making *m) {
@@ -151,7 +141,7 @@ static int choose_name(struct bk__making *m) {
         bk__name_make(facts->name, m->request->kind, facts->created_ms, nth,
                       &facts->form);
         bk__name_stem(facts->name, stem);
-        taken = is_taken(stem, names, count);
+        taken = bk__name_is_taken(stem, names, count);
     }
     bk__file_list_free(names, count);
     if (!taken) {

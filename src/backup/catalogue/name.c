@@ -236,6 +236,17 @@ static bool is_of_set(const char *name) {
            match_digits(name + word + 1, "0000-00-00T00-00-00-000Z") != 0;
 }
 
+bool bk__name_is_taken(const char *stem, char *const *names, size_t count) {
+    size_t size = strlen(stem);
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(names[i], stem, size) == 0 &&
+            (names[i][size] == '\0' || names[i][size] == '.')) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool bk__name_is_temp(const char *name) {
     const char *kind = NULL;
     size_t size = strlen(BK__NAME_TEMP);

@@ -62,6 +62,9 @@ void bk__name_stem(const char *name, char out[BK__NAME_SIZE]);
 /* Do both name the same backup? Its endings change when it is made whole. */
 bool bk__name_same_stem(const char *one, const char *other);
 
+/* Does one of a folder's names have that stem, with endings or (a set's folder) without? */
+bool bk__name_is_taken(const char *stem, char *const *names, size_t count);
+
 /* A temporary file of ours, to be collected: ".tmp-" and then the beginning of such a name. A
    foreign ".tmp-anything" is not. */
 bool bk__name_is_temp(const char *name);

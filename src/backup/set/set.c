@@ -114,17 +114,6 @@ int bk__set_fail_partial(const struct bk__manifest *set) {
 
 /* ---- the folder it is made in ------------------------------------------------------------- */
 
-static bool is_taken(const char *stem, char *const *names, size_t count) {
-    size_t size = strlen(stem);
-    for (size_t i = 0; i < count; i++) {
-        if (strncmp(names[i], stem, size) == 0 &&
-            (names[i][size] == '\0' || names[i][size] == '.')) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* The name is the time to the millisecond: a later one while something has it. */
 static int choose_name(struct bk__setting *s) {
     char **names = NULL;
@@ -138,7 +127,7 @@ static int choose_name(struct bk__setting *s) {
     bool taken = true;
     for (int i = 0; taken && i < MOST_AT_ONCE; i++) {
         bk__name_set(s->facts.name, s->facts.created_ms + i, &s->facts.form);
-        taken = is_taken(s->facts.name, names, count);
+        taken = bk__name_is_taken(s->facts.name, names, count);
         s->facts.created_ms += taken ? 0 : i;
     }
     bk__file_list_free(names, count);

@@ -87,7 +87,7 @@ def wrong_options_are_refused_at_the_start():
                 ('rediss://:hunter2@h', 'BK_EUNSUPPORTED', 'stunnel'),
                 ('unix://:hunter2@relative', 'BK_EINVAL', 'absolute path'),
                 (':hunter2@h:6379', 'BK_EINVAL', 'redis://'),
-                ('postgresql://me:hunter2@h/bot', 'BK_EINVAL', 'no Redis server'),
+                ('postgresql://me:hunter2@h/bot', 'BK_EINVAL', 'not the address of a Redis server'),
                 ('redis+sentinel://:hunter2@h', 'BK_E', 'redis'),
                 ('mysql://me:hunter2@h/bot', 'BK_EUNSUPPORTED', 'redis')):
             for names in (('--redis', option), ('--database', option)):

@@ -40,6 +40,7 @@ struct bk__redis_source {
     size_t heard;
     int64_t size, read, sent; /* of the dump */
     bool serving;
+    bool refused; /* somebody else called */
     struct bk__crc64 crc;
     uint64_t want; /* the sum of all but the tail */
     size_t tail;   /* its bytes: 0 in dumps of old */
@@ -376,9 +377,12 @@ static int take_call(struct bk__redis_source *source) {
     }
     print_address(&from, who, sizeof who);
     if (strcmp(who, source->only) != 0 || is_strange(source, fd)) {
-        bk__job_log(source->job, "warning",
-                    "A call from %s was refused: it is not from the Redis server at %s",
-                    who, source->only);
+        if (!source->refused) { /* who is refused often calls again each second */
+            bk__job_log(source->job, "warning",
+                        "Calls from %s are refused: not from the Redis server at %s", who,
+                        source->only);
+        }
+        source->refused = true;
         close(fd);
         return 0;
     }

@@ -8,7 +8,6 @@
 #include <sys/inotify.h>
 
 #define TEST(name) BOX_TEST(backup_encryption, name)
-
 /* ---- what is made --------------------------------------------------------------------------- */
 
 static void test_backup_encryption__a_key_file_writes_and_reads(void **state) {

@@ -21,6 +21,7 @@
 #include <backup/set/set.h>
 
 #define RECORD_LIMIT 65536
+#define STATE_SIZE 32
 #define FAILING                                                                          \
     "failing" /* true until a run goes well: times would lie after a clock's jump */
 /* Restored when a migration was killed half way, however long ago that was. */
@@ -111,8 +112,27 @@ static void tell_and_save(struct bk__job *job, struct json_object *record,
 
 /* ---- how it ended ------------------------------------------------------------------------- */
 
-static bool put_state(struct json_object *record, const struct bk__manifest *manifest,
+/* What is noted of one store of several says nothing about all of them, nor they about it. */
+static void state_member(struct bk__job *job, const struct bk__set *stores,
+                         char ret[STATE_SIZE]) {
+    struct bk__store_site sites[BK__STORES];
+    bool all = bk__store_sites(job, sites) <= stores->count;
+    snprintf(ret, STATE_SIZE, BK__RECORD_STATE "%s%s", all ? "" : "_",
+             all ? "" : stores->stores[0].site.name);
+}
+
+struct json_object *bk__record_state(struct bk__job *job, struct json_object *record,
+                                     const struct bk__set *stores) {
+    char member[STATE_SIZE];
+    state_member(job, stores, member);
+    return bk__json_member(record, member);
+}
+
+static bool put_state(struct bk__job *job, struct json_object *record,
+                      const struct bk__manifest *manifest,
                       const struct bk__record_state *state) {
+    char member[STATE_SIZE];
+    state_member(job, state->stores, member);
     struct json_object *to = bk__json_object();
     struct json_object *texts = bk__json_object();
     if (to == NULL || texts == NULL) {
@@ -128,7 +148,7 @@ static bool put_state(struct json_object *record, const struct bk__manifest *man
         ok = bk__json_add_text(texts, store->site.name, store->fingerprint);
     }
     ok = bk__json_put(to, BK__RECORD_FINGERPRINTS, texts) && ok;
-    return bk__json_put(record, BK__RECORD_STATE, to) && ok;
+    return bk__json_put(record, member, to) && ok;
 }
 
 void bk__record_success(struct bk__job *job, const struct bk__manifest *manifest,
@@ -139,17 +159,19 @@ void bk__record_success(struct bk__job *job, const struct bk__manifest *manifest
     if (record == NULL) {
         return;
     }
-    json_object_object_del(record, "last_checked_at");
     if (strcmp(manifest->kind, PINNED) == 0) {
         json_object_object_del(record, PINNED);
     }
     /* A backup of one of several stores mends no failure of all of them. */
     bool mends = bk__set_covers(job, manifest);
     if (mends) {
+        json_object_object_del(record, "last_checked_at");
+    }
+    if (mends) {
         json_object_object_del(record, FAILING);
     }
     bool complete =
-        put_state(record, manifest, state) &&
+        put_state(job, record, manifest, state) &&
         (!mends || bk__json_add_text(record, "last_success_at", stamp)) &&
         (!mends || bk__json_add_text(record, "last_success_name", manifest->name)) &&
         bk__json_add_int(record, "last_ms", manifest->total_ms) &&
@@ -166,8 +188,9 @@ void bk__record_unchanged(struct bk__job *job, const struct bk__manifest *manife
         return;
     }
     json_object_object_del(record, FAILING);
-    bool complete = bk__json_add_text(record, "last_checked_at", stamp) &&
-                    put_state(record, manifest, state);
+    bool complete = (!bk__set_covers(job, manifest) ||
+                     bk__json_add_text(record, "last_checked_at", stamp)) &&
+                    put_state(job, record, manifest, state);
     if (strcmp(kind, PINNED) == 0) {
         complete = bk__json_add_text(record, PINNED, manifest->name) && complete;
     }

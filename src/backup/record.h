@@ -13,7 +13,7 @@ struct bk__set;
 struct json_object;
 
 /* A member of the record: {name, sha256, settings, fingerprints:{store:text}} of what the newest
-   backup was made. */
+   backup was made. One of a single store of several has its own, "state_database". */
 #define BK__RECORD_STATE "state"
 #define BK__RECORD_FINGERPRINTS "fingerprints"
 
@@ -25,6 +25,10 @@ struct bk__record_state {
 /* The record as it stands; an empty object where there is none or it is broken. NULL: ENOMEM,
    with the text set. */
 struct json_object *bk__record_load(struct bk__job *job);
+
+/* The state that was noted of the newest backup of just these stores, borrowed; NULL: none. */
+struct json_object *bk__record_state(struct bk__job *job, struct json_object *record,
+                                     const struct bk__set *stores);
 
 /* Note how a run of backup.create ended. Nothing fails because of it: what cannot be saved is
    told in the log. */

@@ -72,10 +72,11 @@ static bool is_encrypted_alike(struct bk__job *job, const struct bk__manifest *m
     return alike;
 }
 
-/* The noted backup must be the newest verified one; the catalogue has looked whether its archive is
+/* The noted backup must be the newest verified one of its kind, a set or not; the catalogue has looked whether its archive is
    there with its size. */
-static bool take_newest(const char *dir, struct json_object *state,
-                        struct bk__manifest *ret) {
+static bool take_newest(const char *dir, const struct bk__set *stores,
+                        struct json_object *state, struct bk__manifest *ret) {
+    bool is_set = stores->count > 1;
     struct bk__catalogue catalogue;
     bool found = false;
     if (bk__catalogue_load(dir, &catalogue) != 0) {
@@ -83,7 +84,7 @@ static bool take_newest(const char *dir, struct json_object *state,
     }
     for (size_t i = 0; i < catalogue.count; i++) {
         struct bk__manifest *item = &catalogue.items[i];
-        if (!item->verified) {
+        if (!item->verified || (item->part_count > 0) != is_set) {
             continue;
         }
         found = bk__name_same_stem(item->name, bk__json_text(state, "name", "")) &&
@@ -113,10 +114,10 @@ void bk__unchanged_load(struct bk__job *job, const char *dir,
                         struct bk__unchanged *ret) {
     *ret = (struct bk__unchanged){0};
     struct json_object *record = bk__record_load(job);
-    struct json_object *state = bk__json_member(record, BK__RECORD_STATE);
+    struct json_object *state = bk__record_state(job, record, stores);
     if (sum_settings(job, request, stores, ret->settings) && state != NULL &&
         strcmp(bk__json_text(state, "settings", ""), ret->settings) == 0) {
-        ret->known = take_newest(dir, state, &ret->manifest) &&
+        ret->known = take_newest(dir, stores, state, &ret->manifest) &&
                      is_encrypted_alike(job, &ret->manifest);
         take_noted(state, stores);
     }

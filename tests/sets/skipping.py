@@ -216,3 +216,26 @@ for _ in range(6):
         box.python(script)
         names = box.names()
         need(old in names and len(names) == 2, str(names))
+
+
+@fact
+def backups_of_one_store_and_of_all_skip_beside_each_other():
+    """As in a loop of starts in which a migration fails: it saves the database alone, the start saves all."""
+    with servers.Redis() as redis, Box(redis, backup_keep='3') as box:
+        box.fill('eleven', rows=10)
+        old = auto(box)['name']
+        redis.cli('SET', 'k6', 'new')
+        for _ in range(4):
+            box.good('backup', 'create', '--kind', 'pre_migration', '--store', 'database')
+            box.good('backup', 'create', '--kind', 'startup')
+        listed = box.good('backup', 'list')['backups']
+        same(sorted(one['kind'] for one in listed), ['auto', 'pre_migration', 'startup'])
+        need(old in [one['name'] for one in listed], 'the old one is gone')
+        checked = box.good('backup', 'status')['last_checked_at']
+        need(box.good('backup', 'create', '--kind', 'pre_migration', '--store', 'database')['unchanged'], 'made')
+        same(box.good('backup', 'status')['last_checked_at'], checked)
+        with sqlite3.connect(box.database) as db:
+            db.execute('UPDATE facts SET noise = 1 WHERE n = 7')
+        db.close()
+        need(not box.good('backup', 'create', '--kind', 'pre_migration', '--store', 'database')['unchanged'], 'skipped')
+        is_made(box, 'the database changed')

@@ -51,8 +51,9 @@ enum bk__option_type {
       "weekday, or @daily. If it is set, backup.every is not used.")                     \
     O(BACKUP_TIMEZONE, "backup.timezone", BK__TEXT, "", "UTC", 0, 0, "",                 \
       "BACKUP_TIMEZONE",                                                                 \
-      "The time zone of backup.cron, and of the days, weeks and months that retention "  \
-      "counts: a name such as Europe/Berlin.")                                           \
+      "The time zone of backup.cron, of the days, weeks and months that retention "      \
+      "counts, and of local times in the names of other tools' backups: a name such as " \
+      "Europe/Berlin.")                                                                  \
     O(BACKUP_ON_START, "backup.on.start", BK__BOOL, "", "false", 0, 0, "",               \
       "BACKUP_ON_START",                                                                 \
       "Whether a backup is made as the keeper opens, before any migration.")             \

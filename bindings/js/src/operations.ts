@@ -53,8 +53,9 @@ export interface Options {
      */
     backup_cron?: string | null | undefined;
     /**
-     * The time zone of backup.cron, and of the days, weeks and months that retention
-     * counts: a name such as Europe/Berlin.
+     * The time zone of backup.cron, of the days, weeks and months that retention counts,
+     * and of local times in the names of other tools' backups: a name such as
+     * Europe/Berlin.
      */
     backup_timezone?: string | null | undefined;
     /** Whether a backup is made as the keeper opens, before any migration. */

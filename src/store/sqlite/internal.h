@@ -189,6 +189,9 @@ int bk__reading_open(struct bk__reading *ret, struct bk__job *job, const char *i
 void bk__reading_close(struct bk__reading *reading);
 /* One statement, and nothing behind it. BK_EINVAL with SQLite's own message. */
 int bk__reading_prepare(struct bk__reading *reading, const char *sql, sqlite3_stmt **ret);
+/* Functions that reach code outside of SQL: one loads a library, the other takes the address of a function
+   out of a BLOB. */
+bool bk__reading_forbids(const char *function);
 /* The error for a code that a statement gave. */
 int bk__reading_fail(struct bk__reading *reading, int rc);
 

@@ -65,7 +65,7 @@ static int on_authorize(void *context, int action, const char *first, const char
     } else if (action == SQLITE_PRAGMA && (first == NULL || !is_of_dumps(first))) {
         load->refused = "it has a PRAGMA that no dump has";
     } else if (action == SQLITE_FUNCTION && second != NULL &&
-               strcasecmp(second, "load_extension") == 0) {
+               bk__reading_forbids(second)) {
         load->refused = "it loads an extension, which no dump does";
     } else {
         return SQLITE_OK;

@@ -37,8 +37,7 @@ static bool is_telling(const char *pragma) {
     return false;
 }
 
-/* The latter takes the address of a function out of a BLOB. */
-static bool is_forbidden(const char *function) {
+bool bk__reading_forbids(const char *function) {
     return strcasecmp(function, "load_extension") == 0 ||
            strcasecmp(function, "fts3_tokenizer") == 0;
 }
@@ -56,7 +55,7 @@ static const char *refusal(int action, const char *first, const char *second) {
     case SQLITE_DELETE:
         return NULL;
     case SQLITE_FUNCTION:
-        return second != NULL && is_forbidden(second)
+        return second != NULL && bk__reading_forbids(second)
                    ? "load_extension() and fts3_tokenizer() are not allowed here"
                    : NULL;
     case SQLITE_PRAGMA:

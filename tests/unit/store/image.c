@@ -380,6 +380,16 @@ static void test_store_load__one_that_is_cut_is_told(void **state) {
     assert_non_null(strstr(bk__error_text(), "line 4"));
 }
 
+static void test_store_load__reaches_no_other_code(void **state) {
+    (void)state;
+    assert_int_equal(load("BEGIN TRANSACTION;\nCREATE TABLE t(a);\nINSERT INTO t SELECT "
+                          "fts3_tokenizer('simple');\nCOMMIT;\n"),
+                     BK_ECORRUPT);
+    assert_int_equal(load("BEGIN TRANSACTION;\nCREATE TABLE t(a);\nINSERT INTO t SELECT "
+                          "load_extension('x');\nCOMMIT;\n"),
+                     BK_ECORRUPT);
+}
+
 static void test_store_load__reaches_no_other_file(void **state) {
     char sql[1400];
     (void)state;
@@ -417,6 +427,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup_teardown(test_store_load__unistr_of_later_versions, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_store_load__one_that_is_cut_is_told, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_store_load__reaches_no_other_code, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_store_load__reaches_no_other_file, setup,
                                         teardown),

@@ -14,6 +14,7 @@
 #include <core/config.h>
 #include <core/error.h>
 #include <core/job.h>
+#include <os/clock.h>
 #include <os/file.h>
 #include <backup/foreign/alien.h>
 #include <backup/archive/archive.h>
@@ -24,6 +25,7 @@
 #include <backup/archive/sample.h>
 #include <backup/set/set_read.h>
 
+#define MOMENT_MS 200
 #define TOLD 5 /* so many failures are told in the error's text */
 
 /* One run over some backups. */
@@ -247,14 +249,14 @@ static int check_one(struct check *check, struct bk__manifest *manifest) {
     return rc;
 }
 
-static int check_broken(struct check *check, const struct bk__broken *broken) {
+static int check_broken(struct check *check, const char *name, const char *why) {
     char error[BK__NAME_SIZE + 256];
     snprintf(error, sizeof error,
              "Backup %s cannot be used: %s. Nothing was touched. Use another one of "
              "backup.list.",
-             broken->name, broken->why);
+             name, why);
     const struct found found = {
-        .name = broken->name, .rc = BK_ECORRUPT, .bad = "torn", .error = error};
+        .name = name, .rc = BK_ECORRUPT, .bad = "torn", .error = error};
     return count_one(check, &found);
 }
 
@@ -335,13 +337,40 @@ static int check_foreigners(struct check *check, const struct bk__catalogue *cat
 
 /* ---- the operation -------------------------------------------------------------------- */
 
+/* Another process that deletes a backup takes the archive first, and a moment later the manifest. */
+static int is_lost(const struct check *check, const char *name) {
+    int lost = bk__catalogue_lost(check->dir, name);
+    if (lost == 1) {
+        bk__clock_sleep(MOMENT_MS);
+        lost = bk__catalogue_lost(check->dir, name);
+    }
+    return lost;
+}
+
+/* Those whose archive is gone: all, or the one of that name. 1: it is none of them. */
+static int check_lost(struct check *check, const struct bk__catalogue *catalogue,
+                      const char *name) {
+    int rc = 1;
+    for (size_t i = 0; rc >= 0 && i < catalogue->missing_count; i++) {
+        const char *missing = catalogue->missing[i];
+        bool asked = name == NULL || strcmp(missing, name) == 0;
+        int lost = asked ? is_lost(check, missing) : 0;
+        rc = lost < 0    ? lost
+             : lost == 1 ? check_broken(check, missing, "its archive is missing")
+                         : rc;
+    }
+    return rc;
+}
+
+/* The lost ones first: noting what is found of the others clears their manifests away. */
 static int check_all(struct check *check, struct bk__catalogue *catalogue) {
-    int rc = 0;
+    int rc = check_lost(check, catalogue, NULL);
+    rc = rc == 1 ? 0 : rc;
     for (size_t i = 0; rc == 0 && i < catalogue->count; i++) {
         rc = check_one(check, &catalogue->items[i]);
     }
     for (size_t i = 0; rc == 0 && i < catalogue->broken_count; i++) {
-        rc = check_broken(check, &catalogue->broken[i]);
+        rc = check_broken(check, catalogue->broken[i].name, catalogue->broken[i].why);
     }
     return rc;
 }
@@ -352,12 +381,14 @@ static int check_named(struct check *check, struct bk__catalogue *catalogue,
     struct bk__manifest *chosen = catalogue->count > 0 ? &catalogue->items[0] : NULL;
     for (size_t i = 0; name != NULL && i < catalogue->broken_count; i++) {
         if (strcmp(catalogue->broken[i].name, name) == 0) {
-            return check_broken(check, &catalogue->broken[i]);
+            return check_broken(check, catalogue->broken[i].name,
+                                catalogue->broken[i].why);
         }
     }
-    int rc = name == NULL || bk__catalogue_has(catalogue, name)
-                 ? 1
-                 : check_foreigners(check, catalogue, name);
+    int rc = name == NULL ? 1 : check_lost(check, catalogue, name);
+    if (rc == 1 && name != NULL && !bk__catalogue_has(catalogue, name)) {
+        rc = check_foreigners(check, catalogue, name);
+    }
     if (rc != 1) {
         return rc;
     }

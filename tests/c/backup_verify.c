@@ -173,6 +173,31 @@ static void test_backup_verify__what_is_bad_does_not_hide_what_is_good(void **st
     box_assert_text("result.backups[2].state", "torn");
 }
 
+/* A lost archive is told as long as its manifest remembers it; one that a killed run did not finish
+   never was one. */
+static void test_backup_verify__a_lost_one_is_told(void **state) {
+    char args[256];
+    (void)state;
+    box_database_with(ROWS_SMALL);
+    const char *lost = box_create(NULL);
+    const char *good = box_create(NULL);
+    assert_int_equal(unlink(sandbox_path("backups/%s", lost)), 0);
+    box_args(args, sizeof args, lost, ",\"depth\":\"structure\"");
+    box_run("backup.verify", args);
+    box_assert_failed("BK_ECORRUPT", lost, "its archive is missing", NULL);
+    sandbox_write("backups/x", "");
+    assert_int_equal(
+        rename(sandbox_path("backups/x"), sandbox_path("backups/.tmp-%s", lost)), 0);
+    box_call("backup.verify", "{\"all\":true,\"depth\":\"structure\"}");
+    assert_int_equal(unlink(sandbox_path("backups/.tmp-%s", lost)), 0);
+    box_run("backup.verify", "{\"all\":true}");
+    box_assert_failed("BK_ECORRUPT", lost, NULL);
+    box_assert_text("result.backups[0].name", lost);
+    box_assert_text("result.backups[0].state", "torn");
+    box_assert_text("result.backups[1].name", good);
+    box_assert_text("result.backups[1].state", "good");
+}
+
 static void put_instead(const char *path, const char *kind) {
     assert_int_equal(unlink(path), 0);
     assert_int_equal(strcmp(kind, "folder") == 0 ? mkdir(path, 0700)
@@ -384,6 +409,7 @@ int main(void) {
         TEST(what_is_damaged_is_marked_until_it_is_not),
         TEST(all_names_each_that_fails),
         TEST(what_is_bad_does_not_hide_what_is_good),
+        TEST(a_lost_one_is_told),
         TEST(something_else_in_its_place_is_told),
         TEST(a_cut_one_does_not_exist),
         TEST(swapped_archives_are_found),

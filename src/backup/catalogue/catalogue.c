@@ -114,6 +114,14 @@ int bk__catalogue_broken(struct bk__catalogue *to, const char *name, const char 
     return rc;
 }
 
+static int add_missing(struct bk__catalogue *to, const char *name) {
+    int rc = grow((void **)&to->missing, to->missing_count, sizeof *to->missing);
+    if (rc == 0) {
+        snprintf(to->missing[to->missing_count++], BK__NAME_SIZE, "%s", name);
+    }
+    return rc;
+}
+
 int bk__catalogue_leftover(struct bk__catalogue *to, const char *name) {
     int rc = grow((void **)&to->leftovers, to->leftover_count, sizeof *to->leftovers);
     if (rc == 0) {
@@ -150,6 +158,8 @@ static int add_item(struct bk__catalogue *to, struct bk__manifest *manifest,
                  "it has %" PRId64 " bytes, but its manifest says %" PRId64, size,
                  manifest->bytes);
         rc = bk__catalogue_broken(to, manifest->name, why);
+    } else {
+        rc = add_missing(to, manifest->name);
     }
     bk__manifest_clear(manifest);
     return rc;
@@ -301,6 +311,7 @@ void bk__catalogue_free(struct bk__catalogue *catalogue) {
     free(catalogue->items);
     free(catalogue->broken);
     free(catalogue->leftovers);
+    free(catalogue->missing);
     memset(catalogue, 0, sizeof *catalogue);
 }
 
@@ -327,6 +338,36 @@ bool bk__catalogue_has(const struct bk__catalogue *catalogue, const char *name) 
         }
     }
     return false;
+}
+
+/* The new archive is renamed after its manifest, so what a kill left has a temporary name yet. */
+static int has_temp(const char *dir, const char *name) {
+    char stem[BK__NAME_SIZE];
+    char begin[BK__NAME_SIZE + sizeof BK__NAME_TEMP];
+    char **files = NULL;
+    size_t count = 0;
+    bool found = false;
+    bk__name_stem(name, stem);
+    snprintf(begin, sizeof begin, BK__NAME_TEMP "%s.", stem);
+    if (bk__file_list(dir, &files, &count) != 0) {
+        return true;
+    }
+    for (size_t i = 0; i < count; i++) {
+        found = found || bk__text_starts(files[i], begin);
+    }
+    bk__file_list_free(files, count);
+    return found;
+}
+
+int bk__catalogue_lost(const char *dir, const char *name) {
+    char *archive = bk__file_join(dir, name);
+    char *sheet = bk__catalogue_sheet(dir, name);
+    int rc = archive == NULL || sheet == NULL                      ? bk__fail_memory()
+             : bk__file_exists(archive) || !bk__file_exists(sheet) ? 0
+                                                                   : !has_temp(dir, name);
+    free(archive);
+    free(sheet);
+    return rc;
 }
 
 /* ---- picking one ---------------------------------------------------------------------- */

@@ -24,6 +24,8 @@ struct bk__catalogue {
     size_t broken_count;
     char (*leftovers)[BK__NAME_SIZE]; /* of changes that a full archive replaced */
     size_t leftover_count;
+    char (*missing)[BK__NAME_SIZE]; /* manifests whose archive was not there */
+    size_t missing_count;
     int64_t last_sequence; /* 0: none */
 };
 
@@ -49,6 +51,10 @@ char *bk__catalogue_sheet(const char *dir, const char *name);
 /* The path of a backup's archive; of a set's part: in the set's folder, or the tar that holds it.
    NULL: ENOMEM, text set. */
 char *bk__catalogue_archive(const char *dir, const struct bk__manifest *manifest);
+
+/* Whether a manifest still stands alone, and not because a run that makes it was killed or is at work:
+   somebody else took its archive. 1: it does. */
+int bk__catalogue_lost(const char *dir, const char *name);
 
 /* Adds to its lists; used while it is loaded. */
 int bk__catalogue_broken(struct bk__catalogue *catalogue, const char *name,

@@ -13,6 +13,7 @@
 #include <store/store.h>
 #include <backup/catalogue/catalogue.h>
 #include <backup/extract.h>
+#include <backup/set/set.h>
 
 /* A store's images that can be asked: SQLite's. */
 static int find_driver(struct bk__look *look, const char *content) {
@@ -58,9 +59,9 @@ static int from_theirs(struct bk__look *look) {
 
 static int pick_ours(struct bk__job *job, const struct bk__catalogue *catalogue,
                      const char *name, struct bk__look *look) {
-    struct bk__manifest *manifest = NULL;
+    struct bk__manifest *manifest = name == NULL ? bk__set_newest(job, catalogue) : NULL;
     const char *dir = bk__config_text(bk__job_config(job), BK__OPT_BACKUP_DIR);
-    int rc = bk__catalogue_pick(catalogue, dir, name, &manifest);
+    int rc = manifest != NULL ? 0 : bk__catalogue_pick(catalogue, dir, name, &manifest);
     if (rc == 0) {
         rc = bk__scratch_open(job, BK__SCRATCH_LOOK, &look->scratch);
     }

@@ -24,6 +24,7 @@
 #include <backup/catalogue/folder.h>
 #include <backup/catalogue/scratch.h>
 #include <backup/record.h>
+#include <backup/set/set.h>
 
 /* One rehearsal. */
 struct rehearsal {
@@ -216,9 +217,12 @@ int bk__backup_rehearse(struct bk__job *job) {
                           .dir = bk__config_text(bk__job_config(job), BK__OPT_BACKUP_DIR),
                           .began = bk__job_mono(job)};
     int rc = bk__catalogue_load(r.dir, &catalogue);
-    if (rc == 0) {
-        rc =
-            bk__catalogue_pick(&catalogue, r.dir, bk__job_text(job, "name"), &r.manifest);
+    const char *name = bk__job_text(job, "name");
+    if (rc == 0 && name == NULL) {
+        r.manifest = bk__set_newest(job, &catalogue);
+    }
+    if (rc == 0 && r.manifest == NULL) {
+        rc = bk__catalogue_pick(&catalogue, r.dir, name, &r.manifest);
     }
     if (rc == 0) {
         rc = rehearse_aside(&r);

@@ -166,10 +166,16 @@ static const char *live_message(const struct bk__restore *done) {
         replaced = replaced || done->stores[i].replaced;
         keeps = keeps || done->stores[i].keeps;
     }
-    return keeps ? "The database is restored. Connections to it were closed; pools open "
-                   "new "
-                   "ones. What was there is kept under another name: drop it when all is "
-                   "well."
+    return keeps && done->count > 1
+               ? "The stores are restored, one after the other. Connections to the "
+                 "database "
+                 "were closed; pools open new ones. What was there is kept under another "
+                 "name: drop it when all is well."
+           : keeps
+               ? "The database is restored. Connections to it were closed; pools open "
+                 "new "
+                 "ones. What was there is kept under another name: drop it when all is "
+                 "well."
            : replaced
                ? "The database was replaced by the backup. A bot that is running must be "
                  "restarted to see it."

@@ -218,21 +218,10 @@ static bool add_catalogue(struct bk__job *job, struct json_object *result,
            add_broken(result, catalogue);
 }
 
-/* The newest verified backup of everything; NULL: there is none. */
-static const struct bk__manifest *find_whole(struct bk__job *job,
-                                             const struct bk__catalogue *catalogue) {
-    for (size_t i = 0; i < catalogue->count; i++) {
-        if (bk__set_covers(job, &catalogue->items[i])) {
-            return &catalogue->items[i];
-        }
-    }
-    return NULL;
-}
-
 static bool add_record(struct bk__job *job, struct json_object *record,
                        const struct bk__catalogue *catalogue) {
     struct json_object *result = bk__job_result(job);
-    const struct bk__manifest *newest = find_whole(job, catalogue);
+    const struct bk__manifest *newest = bk__set_newest(job, catalogue);
     const char *last = bk__json_text(record, "last_success_at", NULL);
     bool ok = last != NULL ? bk__json_add_text(result, "last_success_at", last)
                            : add_stamp(result, "last_success_at", newest != NULL,
@@ -256,7 +245,7 @@ static bool add_record(struct bk__job *job, struct json_object *record,
 static bool add_verified(struct bk__job *job, struct json_object *record,
                          const struct bk__catalogue *catalogue) {
     struct json_object *result = bk__job_result(job);
-    const struct bk__manifest *newest = find_whole(job, catalogue);
+    const struct bk__manifest *newest = bk__set_newest(job, catalogue);
     int64_t checked_ms = 0;
     int64_t at = newest == NULL ? 0 : newest->created_ms;
     struct json_object *state = bk__json_member(record, BK__RECORD_STATE);

@@ -462,3 +462,16 @@ def every_form_comes_back():
             box.fill('new', rows=10)
             box.good('backup', 'restore', '--name', made['name'])
             same((box.tags(), box.hidden()), (('old', 'old'), []), form)
+
+
+@fact
+def without_a_name_all_stores_are_rehearsed_and_the_database_is_asked():
+    """Though a newer backup holds Redis alone."""
+    with servers.Redis() as redis, Box(redis) as box:
+        box.fill('old', rows=7)
+        made = box.good('backup', 'create')['name']
+        box.good('backup', 'restore', '--store', 'redis')
+        need('.rdb' in box.good('backup', 'list')['backups'][0]['name'], 'no safety backup of Redis')
+        same(box.good('backup', 'rehearse')['name'], made)
+        found = box.good('backup', 'query', '--sql', 'SELECT count(*) FROM facts')
+        same((found['name'], found['rows']), (made, [[7]]))

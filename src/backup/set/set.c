@@ -16,6 +16,7 @@
 #include <core/error.h>
 #include <core/job.h>
 #include <os/file.h>
+#include <backup/catalogue/catalogue.h>
 #include <backup/seal/encryption.h>
 #include <backup/catalogue/folder.h>
 #include <backup/make.h>
@@ -337,4 +338,14 @@ bool bk__set_covers(struct bk__job *job, const struct bk__manifest *manifest) {
         covers = bk__manifest_part(manifest, sites[i].name) != NULL;
     }
     return covers;
+}
+
+struct bk__manifest *bk__set_newest(struct bk__job *job,
+                                    const struct bk__catalogue *catalogue) {
+    for (size_t i = 0; i < catalogue->count; i++) {
+        if (bk__set_covers(job, &catalogue->items[i])) {
+            return &catalogue->items[i];
+        }
+    }
+    return NULL;
 }

@@ -11,6 +11,7 @@
 
 #include <store/store.h>
 
+struct bk__catalogue;
 struct bk__folder;
 struct bk__job;
 struct bk__make;
@@ -54,6 +55,10 @@ int bk__set_fail_partial(const struct bk__manifest *set);
 /* Whether it is verified and holds every store that the keeper has now: a backup of one of several
    is no backup of the bot. */
 bool bk__set_covers(struct bk__job *job, const struct bk__manifest *manifest);
+
+/* The newest that does, of a bot of one store the newest verified one; NULL: there is none. */
+struct bk__manifest *bk__set_newest(struct bk__job *job,
+                                    const struct bk__catalogue *catalogue);
 
 /* Removes a set's folder: it is no set any more before its first file goes. What is in it and not of
    the set stays, and the folder with it. */

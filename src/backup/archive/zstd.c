@@ -15,13 +15,13 @@
 #include <base/bytes.h>
 #include <backup/archive/pipeline.h>
 
-/* Level 1 with larger steps over what does not repeat, and literals packed all the same: a sixth less
-   time than plain level 1 for a twenty-fifth more bytes, which is still less than gzip makes of them.
-   The window is the block, and the table fits a processor's cache. */
+/* Level 1 with larger steps over what does not repeat, and literals packed all the same. Steps of 6
+   would pack a database a sixth faster, but the short rows of a PostgreSQL dump to 1.4 times the size,
+   more than pg_dump's own gzip. The window is the block, and the table fits a processor's cache. */
 #define LEVEL 1
 #define WINDOW_LOG 20
 #define HASH_LOG 14
-#define STEP 6
+#define STEP 4
 
 #define PIECE 65536
 

@@ -5,7 +5,7 @@ with Keeper(database="bot.db") as keeper:
         keeper.backup.verify(foreign=True).result()  # reads all of them to the end
     except BotkeepError as error:
         print(error.code)  # one of them is torn
-    for old in keeper.backup.list(foreign=True).result()["foreign"]:
+    for old in keeper.backup.list(foreign=True).result().get("foreign", []):
         print(old["name"], "is", old["state"])
 
     # A whole one is looked into without restoring it, then made ours.

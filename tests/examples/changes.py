@@ -9,4 +9,4 @@ with Keeper(database="bot.db", backup_dir="backups", backup_deltas=6) as keeper:
 
     # Nothing changed since then, so a backup that nobody asked for is not made.
     again = keeper.backup.create(kind="auto").result()
-    print("unchanged since", again["unchanged_since"], "in", again["name"])
+    print("unchanged since", again.get("unchanged_since"), "in", again["name"])

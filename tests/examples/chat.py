@@ -4,7 +4,7 @@ from botkeep import BotkeepError, Keeper
 OWNERS = {42}  # the users who may
 
 
-async def backup_command(keeper, user, *words):
+async def backup_command(keeper: Keeper, user: int, *words: str) -> str:
     """What the bot answers to /backup list, create, or restore NAME [yes]."""
     if user not in OWNERS:
         return "❌ Only the bot's owners may use this command."
@@ -22,12 +22,13 @@ async def backup_command(keeper, user, *words):
             case ["restore", name, "yes"]:
                 done = await keeper.backup.restore(name=name)
                 return f"✅ {done['message']} The way back: {done['pre_restore']}"
+            case _:
+                return "Say: /backup list, create, or restore NAME"
     except BotkeepError as error:
         return f"❌ {error.message}"[:1900]  # Discord takes 2000 characters, Telegram 4096
-    return "Say: /backup list, create, or restore NAME"
 
 
-async def main():
+async def main() -> None:
     async with Keeper(database="bot.db") as keeper:
         print(await backup_command(keeper, 7, "list"))
         made = await backup_command(keeper, 42, "create")

@@ -7,4 +7,4 @@ with Keeper(database=os.environ["DATABASE_URL"], backup_dir="backups") as keeper
     # ... an accident happens ...
     done = keeper.backup.restore(name=made["name"]).result()
     print(done["message"])
-    print("What was there before is the database", done["kept"])
+    print("What was there before is the database", done.get("kept"))

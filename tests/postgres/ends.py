@@ -98,6 +98,34 @@ def killed_itself(server):
     must(not box.leftovers(), box.leftovers())
 
 
+def killed_while_it_renames(server):
+    """Killed while the server waits to rename: its one transaction goes on or not, and the next run tidies up."""
+    server.sql("create role waits login createdb password 'w'; create role stays login superuser password 's'")
+    box = Box(server, owner='waits')
+    box.sql('alter table users owner to waits; alter table notes owner to waits')
+    box.url = server.url(box.database, user='waits', password='w')
+    box.run('backup', 'create')
+    box.sql('delete from users')
+    session = server.session(box.database, user='stays', password='s')  # which "waits" may not end
+    session.stdin.write('select 1;\n')
+    session.stdin.flush()
+    session.stdout.readline()
+    child = box.start('backup', 'restore')
+    until = time.monotonic() + 60
+    while server.sql("select count(*) from pg_stat_activity where query like 'BEGIN; ALTER DATABASE%' and "
+                     "state = 'active' and pid <> pg_backend_pid()") == '0':
+        must(time.monotonic() < until and child.poll() is None, 'it never came to rename')
+    child.kill()
+    child.communicate()
+    session.stdin.close()
+    session.wait()
+    box.run('store', 'probe')
+    must(not box.fresh(), 'left on the server', box.fresh())
+    must(box.sql('select count(*) from users') in ('0', '200'), 'a third state')
+    box.run('backup', 'restore')
+    must(box.sql('select count(*) from users') == '200' and not box.leftovers(), box.leftovers())
+
+
 def open_connections(server):
     """They are ended, also those that come back at once; what they wrote before stays in the kept one."""
     box = Box(server)
@@ -295,6 +323,6 @@ def other_languages(server):
     good(box, [program, box.url])
 
 
-FACTS = [damaged_archives, killed_pg_dump, killed_pg_restore, killed_itself, open_connections, cancelled,
-         hosts_with_habits, a_helper_process, a_database_that_is_gone, a_user_without_power, staged,
-         schedule_and_shutdown, other_languages, tls]
+FACTS = [damaged_archives, killed_pg_dump, killed_pg_restore, killed_itself, killed_while_it_renames,
+         open_connections, cancelled, hosts_with_habits, a_helper_process, a_database_that_is_gone,
+         a_user_without_power, staged, schedule_and_shutdown, other_languages, tls]

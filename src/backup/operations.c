@@ -196,7 +196,8 @@ static const struct bk__field rehearse_result[] = {
     {0}};
 
 static const struct bk__field restore_arguments[] = {
-    {"name", "text", "", "", "Which one; without it the newest verified one."},
+    {"name", "text", "", "",
+     "Which one; without it the newest verified one, but none of the kind pre_restore."},
     {"mode", "text", "auto", "auto|live|staged",
      "live: into the open database. staged: when the bot starts next. auto: live, or as "
      "a whole file if the database does not open."},

@@ -297,16 +297,29 @@ static bool holds(struct run *run, const struct bk__manifest *item, const char *
            strcmp(site.name, store) == 0;
 }
 
-/* The named one; without a name the newest verified one of the store that is asked for, or of all the
-   stores there are. */
-static int pick_ours(struct run *run, struct bk__catalogue *catalogue, const char *name) {
-    const char *store = bk__job_text(run->job, "store");
-    for (size_t i = 0; name == NULL && i < catalogue->count; i++) {
+/* The newest verified one of that store, or (NULL) of all the stores there are. What a restore saved
+   before is the newest right after it, and would undo it: only where there is no other. */
+static struct bk__manifest *newest(struct run *run, const struct bk__catalogue *catalogue,
+                                   const char *store) {
+    struct bk__manifest *saved = NULL;
+    for (size_t i = 0; i < catalogue->count; i++) {
         struct bk__manifest *item = &catalogue->items[i];
         if (store != NULL ? holds(run, item, store) : bk__set_covers(run->job, item)) {
-            run->manifest = item;
-            return 0;
+            if (strcmp(item->kind, "pre_restore") != 0) {
+                return item;
+            }
+            saved = saved == NULL ? item : saved;
         }
+    }
+    return saved;
+}
+
+/* The named one, or the newest. */
+static int pick_ours(struct run *run, struct bk__catalogue *catalogue, const char *name) {
+    const char *store = bk__job_text(run->job, "store");
+    run->manifest = name == NULL ? newest(run, catalogue, store) : NULL;
+    if (run->manifest != NULL) {
+        return 0;
     }
     if (name == NULL && store != NULL) {
         return bk__fail(BK_ENOTFOUND,

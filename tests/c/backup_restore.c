@@ -43,6 +43,19 @@ static void test_backup_restore__live_brings_the_rows_back(void **state) {
     box_assert_only(3);
 }
 
+static void
+test_backup_restore__without_a_name_never_undoes_the_one_before(void **state) {
+    (void)state;
+    box_database_with(ROWS_BIG);
+    const char *name = box_create(NULL);
+    for (int i = 0; i < 2; i++) {
+        lose_rows();
+        box_call("backup.restore", "{}");
+        box_assert_text("result.name", name);
+        assert_int_equal(box_assert_sound(box_database()), ROWS_BIG);
+    }
+}
+
 static void test_backup_restore__a_writing_child_goes_on(void **state) {
     (void)state;
     box_database_with(ROWS_BIG);
@@ -365,6 +378,7 @@ int main(int argc, char **argv) {
     BOX_WRITER(argc, argv);
     const struct CMUnitTest tests[] = {
         TEST(live_brings_the_rows_back),
+        TEST(without_a_name_never_undoes_the_one_before),
         TEST(a_writing_child_goes_on),
         TEST(a_writing_child_goes_on_in_rollback_mode),
         TEST(only_names_of_the_list),

@@ -471,7 +471,9 @@ export interface BackupRehearseResult {
 }
 
 export interface BackupRestoreArgs {
-    /** Which one; without it the newest verified one. */
+    /**
+     * Which one; without it the newest verified one, but none of the kind pre_restore.
+     */
     name?: string | null | undefined;
     /**
      * live: into the open database. staged: when the bot starts next. auto: live, or as a

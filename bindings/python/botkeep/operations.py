@@ -714,7 +714,7 @@ class Backup(Namespace):
     ) -> Job[BackupRestoreResult]:
         """Restores a backup, after verifying it and saving what is there now.
 
-        name: Which one; without it the newest verified one.
+        name: Which one; without it the newest verified one, but none of the kind pre_restore.
         mode: live: into the open database. staged: when the bot starts next. auto: live, or as a whole file if the database does not open.
         to: A path that does not exist: restore into this file instead. A set becomes a folder of files.
         store: Of a set: only this store; without it, all of them.

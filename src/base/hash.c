@@ -8,12 +8,8 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <base/hash.h>
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <openssl/sha.h>
-
-#define BLOCK SHA256_CBLOCK
-#define BLOCKS_MOST 65536 /* at once: they are counted as an int */
 
 struct bk__hash {
     SHA256_CTX context;
@@ -44,91 +40,6 @@ struct bk__hash *bk__hash_new(void) {
 
 void bk__hash_add(struct bk__hash *hash, const void *bytes, size_t size) {
     SHA256_Update(&hash->context, bytes, size);
-}
-
-#if defined(__x86_64__)
-/*
- * One stream waits for each round of itself; two streams fill the gaps of each other. libcrypto has
- * this for its TLS records, in no header of its own either: four messages, of which two are empty.
- */
-struct lanes {
-    _Alignas(32) SHA_LONG state[8][8]; /* by word, then by message */
-};
-struct lane {
-    const unsigned char *bytes;
-    int blocks;
-};
-void sha256_multi_block(struct lanes *lanes, const struct lane given[4], int fours);
-
-static void enter(struct lanes *lanes, size_t lane, const SHA256_CTX *context) {
-    for (size_t i = 0; i < 8; i++) {
-        lanes->state[i][lane] = context->h[i];
-    }
-}
-
-static void leave(const struct lanes *lanes, size_t lane, size_t blocks,
-                  SHA256_CTX *context) {
-    uint64_t bits = ((uint64_t)context->Nh << 32 | context->Nl) + 8 * BLOCK * blocks;
-
-    context->Nl = (SHA_LONG)bits;
-    context->Nh = (SHA_LONG)(bits >> 32);
-    for (size_t i = 0; i < 8; i++) {
-        context->h[i] = lanes->state[i][lane];
-    }
-}
-
-/* So many whole blocks of both, with nothing held back in either. */
-static void add_blocks(SHA256_CTX *one, const unsigned char *bytes, SHA256_CTX *other,
-                       const unsigned char *other_bytes, size_t blocks) {
-    const struct lane given[4] = {{bytes, (int)blocks}, {other_bytes, (int)blocks}};
-    struct lanes lanes = {{{0}}};
-
-    enter(&lanes, 0, one);
-    enter(&lanes, 1, other);
-    sha256_multi_block(&lanes, given, 1);
-    leave(&lanes, 0, blocks, one);
-    leave(&lanes, 1, blocks, other);
-}
-#else
-static void add_blocks(SHA256_CTX *one, const unsigned char *bytes, SHA256_CTX *other,
-                       const unsigned char *other_bytes, size_t blocks) {
-    SHA256_Update(one, bytes, blocks * BLOCK);
-    SHA256_Update(other, other_bytes, blocks * BLOCK);
-}
-#endif
-
-static const unsigned char *skip(struct bk__hash_piece *piece, size_t size) {
-    const unsigned char *bytes = piece->bytes;
-
-    piece->bytes = bytes + size;
-    piece->size -= size;
-    return bytes;
-}
-
-/* Adds what is missing of the block that is held back. */
-static void fill_block(struct bk__hash_piece *piece) {
-    SHA256_CTX *context = &piece->hash->context;
-    size_t missing = (BLOCK - context->num) % BLOCK;
-
-    missing = missing < piece->size ? missing : piece->size;
-    SHA256_Update(context, skip(piece, missing), missing);
-}
-
-void bk__hash_add_pair(struct bk__hash_piece one, struct bk__hash_piece other) {
-    fill_block(&one);
-    fill_block(&other);
-    for (;;) {
-        size_t blocks = (one.size < other.size ? one.size : other.size) / BLOCK;
-
-        if (blocks == 0) {
-            break;
-        }
-        blocks = blocks < BLOCKS_MOST ? blocks : BLOCKS_MOST;
-        add_blocks(&one.hash->context, skip(&one, blocks * BLOCK), &other.hash->context,
-                   skip(&other, blocks * BLOCK), blocks);
-    }
-    bk__hash_add(one.hash, one.bytes, one.size);
-    bk__hash_add(other.hash, other.bytes, other.size);
 }
 
 void bk__hash_end(struct bk__hash *hash, char ret_hex[BK__SHA256_HEX]) {

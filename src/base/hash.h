@@ -13,14 +13,6 @@ struct bk__hash; /* one running SHA-256 */
 
 struct bk__hash *bk__hash_new(void); /* NULL: out of memory */
 void bk__hash_add(struct bk__hash *hash, const void *bytes, size_t size);
-/* Adds to two hashes at once, to each its own bytes: a third less time than one after the other,
-   where the processor has instructions for SHA-256. */
-struct bk__hash_piece {
-    struct bk__hash *hash;
-    const void *bytes;
-    size_t size;
-};
-void bk__hash_add_pair(struct bk__hash_piece one, struct bk__hash_piece other);
 void bk__hash_end(struct bk__hash *hash, char ret_hex[BK__SHA256_HEX]); /* frees hash */
 void bk__hash_drop(struct bk__hash *hash); /* frees it; NULL is fine */
 void bk__hash_bytes(const void *bytes, size_t size, char ret_hex[BK__SHA256_HEX]);

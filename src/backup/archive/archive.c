@@ -38,7 +38,6 @@ static int damaged(const struct bk__pass *pass, int64_t at, const char *why) {
 static int64_t take(struct bk__pass *pass, unsigned char *bytes, size_t room) {
     int64_t got = bk__pass_read(pass, bytes, room);
     if (got > 0) {
-        bk__hash_add(pass->in_hash, bytes, (size_t)got);
         bk__places_add(&pass->places, bytes, (size_t)got);
     }
     return got;
@@ -54,9 +53,6 @@ static int take_out(struct bk__pass *pass, const unsigned char *out, size_t size
     }
     bk__job_progress(pass->job, pass->sink->phase, pass->out_bytes,
                      pass->sink->database_bytes);
-    if (!pass->same) {
-        bk__hash_add(pass->out_hash, out, size);
-    }
     int rc = bk__pass_write(pass, out, size);
     if (rc == 0 && pass->sink->take != NULL && size > 0) {
         rc = pass->sink->take(pass->sink->context, out, size);

@@ -22,7 +22,7 @@
 #define FLUSH_EVERY                                                                      \
     (INT64_C(8) << 20) /* so that the fsync at the end has little to wait for */
 
-/* Bytes of the archive: summed by place, written. */
+/* Bytes of the archive: hashed, summed by place, written. */
 static int put(struct bk__pass *pass, const unsigned char *bytes, size_t size) {
     int64_t before = pass->out_bytes / FLUSH_EVERY;
     bk__places_add(&pass->places, bytes, size);
@@ -91,9 +91,6 @@ static int pack_drain(void *context, const struct bk__block *block) {
     if (pass->growth == NULL) {
         bk__job_progress(pass->job, "compress", pass->in_bytes, pass->total);
     }
-    bk__hash_add_pair(
-        (struct bk__hash_piece){pass->in_hash, block->in, block->in_size},
-        (struct bk__hash_piece){pass->out_hash, block->out, block->out_size});
     return put(pass, block->out, block->out_size);
 }
 
@@ -120,7 +117,6 @@ static int pack_run(struct bk__pass *pass, const struct bk__packing *what) {
         rc = bk__pass_open(pass, what->image);
     }
     if (rc == 0) {
-        bk__hash_add(pass->out_hash, pass->coding.prefix, pass->coding.prefix_size);
         rc = put(pass, pass->coding.prefix, pass->coding.prefix_size);
     }
     if (rc == 0) {

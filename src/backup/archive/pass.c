@@ -73,6 +73,7 @@ int64_t bk__pass_read(struct bk__pass *pass, unsigned char *bytes, size_t room) 
     int64_t got = source != NULL ? source->read(source->context, bytes, room)
                                  : read_at(pass, bytes, room, pass->in_bytes);
     if (got > 0) {
+        bk__hash_add(pass->in_hash, bytes, (size_t)got);
         pass->in_bytes += got;
     }
     return got;
@@ -82,6 +83,9 @@ int bk__pass_write(struct bk__pass *pass, const unsigned char *bytes, size_t siz
     int rc = bk__job_check(pass->job);
     if (rc != 0) {
         return rc;
+    }
+    if (!pass->same) {
+        bk__hash_add(pass->out_hash, bytes, size);
     }
     pass->out_bytes += (int64_t)size;
     if (pass->out_fd >= 0) {

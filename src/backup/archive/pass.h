@@ -48,10 +48,10 @@ void bk__pass_close(struct bk__pass *pass);
 /* Up to room bytes of the input's beginning. */
 int64_t bk__pass_peek(struct bk__pass *pass, unsigned char *bytes, size_t room);
 
-/* Up to room bytes of the input. Hashing them, and those that are written, is the caller's. */
+/* Up to room bytes of the input, hashed. */
 int64_t bk__pass_read(struct bk__pass *pass, unsigned char *bytes, size_t room);
 
-/* Writes; asks whether the job is cancelled. */
+/* Hashes and writes; asks whether the job is cancelled. */
 int bk__pass_write(struct bk__pass *pass, const unsigned char *bytes, size_t size);
 
 /* Ends both hashes into text; the pass can only be closed after it. Where both sides are the same

@@ -4,7 +4,6 @@
  */
 #include <base/hash.h>
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "sandbox.h"
@@ -59,71 +58,11 @@ static void test_base_hash__two_run_side_by_side_and_one_is_dropped(void **state
     assert_string_equal(hex, ABC);
 }
 
-/* Pieces of many sizes, on each side another one, so that every rest of a block meets every other. */
-static void test_base_hash__a_pair_makes_the_sums_of_each(void **state) {
-    static char bytes[16384];
-    char want[BK__SHA256_HEX], other_want[BK__SHA256_HEX], hex[BK__SHA256_HEX];
-
-    (void)state;
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        bytes[i] = (char)(i * 31 + i / 257);
-    }
-    for (size_t step = 0; step < 200; step++) {
-        struct bk__hash *one = bk__hash_new(), *other = bk__hash_new();
-        size_t at = 0, other_at = 0;
-
-        for (size_t i = 0; i < 12; i++) {
-            size_t size = (step * 37 + i * 91) % 700, other_size = (step * 53 + i) % 300;
-
-            bk__hash_add_pair(
-                (struct bk__hash_piece){one, bytes + at, size},
-                (struct bk__hash_piece){other, bytes + other_at, other_size});
-            at += size;
-            other_at += other_size;
-        }
-        bk__hash_bytes(bytes, at, want);
-        bk__hash_bytes(bytes, other_at, other_want);
-        bk__hash_end(one, hex);
-        assert_string_equal(hex, want);
-        bk__hash_end(other, hex);
-        assert_string_equal(hex, other_want);
-    }
-}
-
-static void test_base_hash__a_pair_of_any_length(void **state) {
-    const size_t size = (size_t)65536 * 64 * 2 + 77; /* more than goes at once */
-    char *bytes = malloc(size), want[BK__SHA256_HEX], hex[BK__SHA256_HEX];
-    struct bk__hash *one = bk__hash_new(), *other = bk__hash_new();
-
-    (void)state;
-    assert_non_null(bytes);
-    memset(bytes, 'x', size);
-    bk__hash_add_pair((struct bk__hash_piece){one, bytes, size},
-                      (struct bk__hash_piece){other, "abc", 3});
-    bk__hash_end(other, hex);
-    assert_string_equal(hex, ABC);
-    other = bk__hash_new();
-    bk__hash_add_pair((struct bk__hash_piece){one, bytes, size},
-                      (struct bk__hash_piece){other, bytes, size - 1});
-    bk__hash_bytes(bytes, size - 1, want);
-    bk__hash_end(other, hex);
-    assert_string_equal(hex, want);
-    other = bk__hash_new();
-    bk__hash_add(other, bytes, size);
-    bk__hash_add(other, bytes, size);
-    bk__hash_end(other, want);
-    bk__hash_end(one, hex);
-    assert_string_equal(hex, want);
-    free(bytes);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_base_hash__published_vectors),
         cmocka_unit_test(test_base_hash__pieces_of_any_size_make_the_same_sum),
         cmocka_unit_test(test_base_hash__two_run_side_by_side_and_one_is_dropped),
-        cmocka_unit_test(test_base_hash__a_pair_makes_the_sums_of_each),
-        cmocka_unit_test(test_base_hash__a_pair_of_any_length),
     };
 
     return cmocka_run_group_tests_name("base/hash", tests, NULL, NULL);

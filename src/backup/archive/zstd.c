@@ -16,8 +16,8 @@
 #include <backup/archive/pipeline.h>
 
 /* Level 1 with larger steps over what does not repeat, and literals packed all the same. Steps of 6
-   would pack a database a sixth faster, but the short rows of a PostgreSQL dump to 1.4 times the size,
-   more than pg_dump's own gzip. The window is the block, and the table fits a processor's cache. */
+   would pack the short rows of a PostgreSQL dump to 1.4 times the size, more than pg_dump's own gzip.
+   The window is the block, and the table fits a processor's cache. */
 #define LEVEL 1
 #define WINDOW_LOG 20
 #define HASH_LOG 14

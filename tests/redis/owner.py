@@ -280,8 +280,11 @@ def no_child_has_the_password():
 
 
 def children(parent):
-    """What others can read of each process whose ancestor that is."""
+    """What others can read of each process whose ancestor that is, once it is one of its own: until then it is
+    the parent's copy, with what the test itself put into the parent's environment."""
     found, family = set(), {str(parent)}
+    with open('/proc/%s/cmdline' % parent, encoding='utf-8') as file:
+        own = file.read()
     for pid in sorted(filter(str.isdigit, os.listdir('/proc')), key=int):
         try:
             with open('/proc/%s/stat' % pid, encoding='utf-8') as file:
@@ -291,7 +294,7 @@ def children(parent):
                 with open('/proc/%s/cmdline' % pid, encoding='utf-8') as file:
                     text = file.read()
                 with open('/proc/%s/environ' % pid, encoding='utf-8') as file:
-                    if text.split('\0')[0] == BOTKEEP:
+                    if text.split('\0')[0] == BOTKEEP and text != own:
                         found.add(text + file.read())
         except (OSError, UnicodeDecodeError):
             pass

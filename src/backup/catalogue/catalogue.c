@@ -316,7 +316,7 @@ void bk__catalogue_free(struct bk__catalogue *catalogue) {
 }
 
 int bk__catalogue_next(const char *dir, int64_t *ret_sequence) {
-    struct bk__catalogue catalogue;
+    struct bk__catalogue catalogue = {0};
     int rc = bk__catalogue_load(dir, &catalogue);
     if (rc == 0) {
         int64_t last = catalogue.last_sequence;

@@ -113,13 +113,14 @@ static int tell_made(struct run *run) {
     struct json_object *deleted = bk__prune_after(job, run->folder, manifest->name);
     int rc = fill_result(job, run->folder, manifest, deleted);
     json_object_put(deleted);
+    if (rc == 0 && !bk__json_add_bool(bk__job_result(job), "unchanged", false)) {
+        rc = bk__fail_memory();
+    }
     if (rc == 0 && bk__manifest_is_partial(manifest)) {
         bk__job_tell_result(job);
         rc = bk__set_fail_partial(manifest);
     }
-    return rc != 0 || bk__json_add_bool(bk__job_result(job), "unchanged", false)
-               ? rc
-               : bk__fail_memory();
+    return rc;
 }
 
 /* Success too: the data is as safe as a new backup would make it. */

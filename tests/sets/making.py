@@ -153,6 +153,22 @@ def a_store_that_is_down_makes_it_partial_and_nobody_overlooks_that():
 
 
 @fact
+def the_error_of_a_partial_one_carries_its_whole_result():
+    with servers.Redis() as redis, Box(redis) as box:
+        box.fill('seven')
+        redis.stop()
+        result = json.loads(box.python("""
+import json, sys, botkeep
+with botkeep.Keeper(**json.loads(sys.argv[1])) as keeper:
+    try:
+        keeper.backup.create().result()
+    except botkeep.BotkeepError as error:
+        print(json.dumps(error.result))
+"""))
+        same((result['status'], result['unchanged'], result['name'] in box.names()), ('partial', False, True))
+
+
+@fact
 def health_sees_it_until_a_complete_one_is_made():
     with servers.Redis() as redis, Box(redis) as box:
         box.fill('seven')
